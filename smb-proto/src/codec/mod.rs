@@ -1,0 +1,12 @@
+//! What every message is read and written with.
+
+mod body;
+pub(crate) mod chain;
+pub(crate) mod message;
+pub(crate) mod num;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod utf16;
+
+pub use body::Body;
+pub use message::Message;

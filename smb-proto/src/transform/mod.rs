@@ -1,0 +1,2 @@
+//! What wraps or accompanies messages: RDMA buffer descriptors here; encryption and compression beside.
+pub mod rdma;

@@ -1,0 +1,16 @@
+//! How one whole SMB message crosses a wire.
+//!
+//! ```text
+//!  client/server driver ── Msg{head, payload, pushes, invalidate} ──▶ SendHalf ─┐
+//!                       ◀── Received{message, invalidated} ────────── RecvHalf ─┤ one connection
+//!                       ── advertise / pull ─────────────────────────▶ Placement ┘ (where there is any)
+//! ```
+mod error;
+mod iobuf;
+mod pool;
+mod transport;
+
+pub use error::TransportError;
+pub use iobuf::{HEAD_ROOM, IoBuf, Memory, NoRoom};
+pub use pool::Pool;
+pub use transport::*;
