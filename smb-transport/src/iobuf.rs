@@ -1,5 +1,6 @@
 //! The one kind of buffer bulk data lives in, from the wire to the storage back end.
 
+use bytes::Bytes;
 use std::{any::Any, fmt, ops::Range};
 
 /// Bytes kept free in front of every payload: room for the TCP prefix (4), a transform header (52), an SMB2
@@ -42,6 +43,18 @@ impl IoBuf {
     /// [`Buffers`](crate::Buffers).
     pub fn alloc(len: usize) -> Self {
         crate::pool::unpooled(len)
+    }
+
+    /// A buffer outside any pool that holds a copy of `bytes`.
+    pub fn copied(bytes: &[u8]) -> Self {
+        let mut buf = Self::alloc(bytes.len());
+        buf.copy_from_slice(bytes);
+        buf
+    }
+
+    /// The window as shared, read-only bytes, without a copy. The memory returns to its pool with the last of them.
+    pub fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
     }
 
     /// The window's length in bytes.

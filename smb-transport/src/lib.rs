@@ -8,9 +8,11 @@
 mod error;
 mod iobuf;
 mod pool;
+mod tcp;
 mod transport;
 
 pub use error::TransportError;
 pub use iobuf::{HEAD_ROOM, IoBuf, Memory, NoRoom};
 pub use pool::Pool;
+pub use tcp::{KeepAlive, TcpListener, TcpOptions, TcpTransport};
 pub use transport::*;

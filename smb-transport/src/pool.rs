@@ -3,16 +3,26 @@
 use crate::{Buffers, HEAD_ROOM, IoBuf, Memory};
 use std::{
     any::Any,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 const PAGE: usize = 4096;
-const SMALLEST: usize = 16 * 1024;
+/// What every class holds beyond its power of two: a received WRITE of 1 MiB with its headers is a
+/// little over 1 MiB and must not cost 2 MiB.
+const SLACK: usize = 4096;
+/// Head-room, slack, and what aligning the payload may take.
+const OVERHEAD: usize = HEAD_ROOM + SLACK + PAGE;
+const SMALLEST: u32 = 12;
+const LARGEST: u32 = 26;
 
-/// A pool of page-aligned memory in classes of powers of two. Clones share it.
+/// A pool of page-aligned memory in classes of powers of two, 4 KiB to 64 MiB. Clones share it.
 ///
-/// It keeps at most `capacity` bytes of free memory; what returns beyond that is freed. It never refuses:
-/// bounding what is in use is the business of whoever asks.
+/// It keeps at most `capacity` bytes of free memory; what returns beyond that is freed, and so is what is
+/// larger than the largest class. It never refuses: bounding what is in use is the business of whoever asks.
 #[derive(Clone)]
 pub struct Pool {
     shelf: Arc<Shelf>,
@@ -20,71 +30,95 @@ pub struct Pool {
 
 struct Shelf {
     capacity: usize,
-    free: Mutex<Free>,
-}
-
-#[derive(Default)]
-struct Free {
-    bytes: usize,
-    classes: Vec<Vec<Vec<u8>>>,
+    /// Bytes on all the shelves.
+    kept: AtomicUsize,
+    /// One per class, each with its own lock; the last returned goes out first, while caches know it.
+    classes: Vec<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Pool {
     /// A pool that keeps at most `capacity` bytes of free memory.
     pub fn new(capacity: usize) -> Self {
-        Self { shelf: Arc::new(Shelf { capacity, free: Mutex::default() }) }
+        let classes = (SMALLEST..=LARGEST).map(|_| Mutex::default()).collect();
+        Self { shelf: Arc::new(Shelf { capacity, kept: AtomicUsize::new(0), classes }) }
+    }
+
+    /// Bytes of free memory the pool keeps now.
+    pub fn kept(&self) -> usize {
+        self.shelf.kept.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Pool {
+    /// A pool that keeps at most 256 MiB of free memory.
+    fn default() -> Self {
+        Self::new(256 << 20)
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("capacity", &self.shelf.capacity).field("kept", &self.kept()).finish()
+    }
+}
+
+impl From<Pool> for Arc<dyn Buffers> {
+    fn from(pool: Pool) -> Self {
+        Arc::new(pool)
     }
 }
 
 impl Buffers for Pool {
     fn buffer(&self, len: usize) -> IoBuf {
-        let size = class_size(len);
-        let block = self.shelf.take(size).unwrap_or_else(|| vec![0; size + PAGE]);
+        let Some(class) = class_for(len) else { return unpooled(len) };
+        let block = self.shelf.take(class).unwrap_or_else(|| vec![0; class_size(class)]);
         window(block, len, Arc::downgrade(&self.shelf))
     }
 }
 
-/// The memory of a class: payload and head-room, rounded up to a power of two.
-fn class_size(len: usize) -> usize {
-    len.saturating_add(HEAD_ROOM).checked_next_power_of_two().unwrap_or(usize::MAX - PAGE).max(SMALLEST)
+/// The smallest class that holds `len` bytes of payload.
+fn class_for(len: usize) -> Option<u32> {
+    (SMALLEST..=LARGEST).find(|class| len <= (1usize << class) + SLACK)
+}
+
+/// Bytes of a block of `class`.
+fn class_size(class: u32) -> usize {
+    (1usize << class) + OVERHEAD
 }
 
 pub(crate) fn unpooled(len: usize) -> IoBuf {
-    window(vec![0; HEAD_ROOM + len + PAGE], len, Weak::new())
+    window(vec![0; len.saturating_add(OVERHEAD)], len, Weak::new())
 }
 
 fn window(block: Vec<u8>, len: usize, home: Weak<Shelf>) -> IoBuf {
-    let misaligned = block.as_ptr().addr() % PAGE;
-    let start = HEAD_ROOM + if misaligned == 0 { 0 } else { PAGE - misaligned };
+    let start = HEAD_ROOM + (PAGE - block.as_ptr().addr() % PAGE) % PAGE;
     IoBuf::new(Box::new(Block { bytes: block, home }), start..start + len)
 }
 
 impl Shelf {
-    fn take(&self, size: usize) -> Option<Vec<u8>> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let block = free.classes.get_mut(class(size))?.pop()?;
-        free.bytes = free.bytes.saturating_sub(block.len());
+    fn class(&self, class: u32) -> Option<&Mutex<Vec<Vec<u8>>>> {
+        self.classes.get(usize::try_from(class.checked_sub(SMALLEST)?).ok()?)
+    }
+
+    fn take(&self, class: u32) -> Option<Vec<u8>> {
+        let block = self.class(class)?.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        self.kept.fetch_sub(block.len(), Ordering::Relaxed);
         Some(block)
     }
 
     fn put(&self, block: Vec<u8>) {
-        let class = class(block.len().saturating_sub(PAGE));
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.bytes.saturating_add(block.len()) > self.capacity {
-            return;
-        }
-        free.bytes += block.len();
-        if free.classes.len() <= class {
-            free.classes.resize_with(class + 1, Vec::new);
-        }
-        if let Some(shelf) = free.classes.get_mut(class) {
-            shelf.push(block);
+        let size = block.len();
+        let class = (SMALLEST..=LARGEST).find(|class| class_size(*class) == size);
+        let Some(class) = class.and_then(|class| self.class(class)) else { return };
+        if self.reserve(size) {
+            class.lock().unwrap_or_else(PoisonError::into_inner).push(block);
         }
     }
-}
 
-fn class(size: usize) -> usize {
-    size.trailing_zeros().try_into().unwrap_or(0)
+    fn reserve(&self, size: usize) -> bool {
+        let room = |kept: usize| kept.checked_add(size).filter(|kept| *kept <= self.capacity);
+        self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+    }
 }
 
 struct Block {
@@ -109,5 +143,99 @@ impl Drop for Block {
         if let Some(home) = self.home.upgrade() {
             home.put(std::mem::take(&mut self.bytes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_begin_on_a_page_with_head_room() {
+        let pool = Pool::new(1 << 20);
+        for len in [0, 1, 4095, 4096, 65_537, 1 << 20, (64 << 20) + SLACK + 1] {
+            for buf in [pool.buffer(len), IoBuf::alloc(len)] {
+                assert_eq!(buf.as_ptr().addr() % PAGE, 0, "{len}");
+                assert_eq!(buf.len(), len);
+                assert!(buf.head_room() >= HEAD_ROOM);
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_with_its_headers_stays_in_its_class() {
+        let size = |len| Pool::new(0).buffer(len).memory().bytes().len();
+        assert_eq!(size(1 << 20), size((1 << 20) + 200));
+        assert!(size((1 << 20) + 200) < (1 << 20) + (64 << 10));
+        assert!(size((1 << 20) + SLACK + 1) > 2 << 20);
+    }
+
+    #[test]
+    fn memory_is_used_again_within_its_class() {
+        let pool = Pool::new(64 << 20);
+        let first = pool.buffer(100_000);
+        let memory = first.memory().bytes().as_ptr().addr();
+        drop(first);
+        assert!(pool.kept() > 100_000);
+        assert_ne!(pool.buffer(10).memory().bytes().as_ptr().addr(), memory);
+        let again = pool.buffer(131_072);
+        assert_eq!(again.memory().bytes().as_ptr().addr(), memory);
+        assert_eq!(again.len(), 131_072);
+        assert_eq!(again.as_ptr().addr() % PAGE, 0);
+    }
+
+    #[test]
+    fn it_keeps_no_more_than_its_capacity() {
+        let pool = Pool::new(5 << 20);
+        let taken: Vec<_> = (0..8).map(|_| pool.buffer(1 << 20)).collect();
+        assert_eq!(pool.kept(), 0);
+        drop(taken);
+        assert_eq!(pool.kept(), 4 * class_size(20));
+        drop((0..4).map(|_| pool.buffer(1 << 20)).collect::<Vec<_>>());
+        assert_eq!(pool.kept(), 4 * class_size(20));
+        drop(pool.buffer((64 << 20) + SLACK + 1));
+        assert_eq!(pool.kept(), 4 * class_size(20));
+    }
+
+    #[test]
+    fn old_content_stays_outside_the_window() {
+        let pool = Pool::new(1 << 20);
+        pool.buffer(4096).fill(0xAA);
+        let mut buf = pool.buffer(0);
+        assert!(buf.is_empty());
+        buf.append(b"new").unwrap();
+        assert_eq!(&buf[..], b"new");
+        buf.set_len(4).unwrap();
+        assert_eq!(buf[3], 0xAA, "the pool does not clear: set_len says so");
+        buf.truncate(3);
+        assert_eq!(&buf.into_bytes()[..], b"new");
+    }
+
+    #[test]
+    fn a_buffer_outlives_its_pool() {
+        let pool = Pool::default();
+        let buf = pool.buffer(5);
+        drop(pool);
+        drop(buf);
+    }
+
+    #[test]
+    fn threads_share_it_and_never_a_buffer() {
+        let pool = Pool::new(1 << 20);
+        std::thread::scope(|scope| {
+            for thread in 0..4u8 {
+                let pool = pool.clone();
+                scope.spawn(move || {
+                    for round in 0..2000usize {
+                        let mut a = pool.buffer(round % 9000);
+                        let mut b = pool.buffer(round % 5000);
+                        a.fill(thread);
+                        b.fill(!thread);
+                        assert!(a.iter().all(|byte| *byte == thread));
+                    }
+                });
+            }
+        });
+        assert!(pool.kept() <= 1 << 20);
     }
 }

@@ -49,7 +49,33 @@ pub trait Transport: Send {
     fn split(self: Box<Self>) -> Halves;
 }
 
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn info(&self) -> &LinkInfo {
+        (**self).info()
+    }
+
+    fn split(self: Box<Self>) -> Halves {
+        (*self).split()
+    }
+}
+
+/// Where connections come in.
+pub trait Listener: Send {
+    /// What carries the messages of the connections that come in here.
+    fn kind(&self) -> Kind;
+
+    /// The address listened on, where the transport has such.
+    fn local(&self) -> Option<SocketAddr>;
+
+    /// The next connection. Cancel-safe. An error is of the listener itself; a peer that fails in its handshake is
+    /// none, and does not hold up the others.
+    fn accept(&mut self) -> BoxFuture<'_, Result<Box<dyn Transport>, TransportError>>;
+}
+
 /// A connection taken apart.
+///
+/// The connection ends when both halves are dropped, whoever still holds `buffers` or `placement`. Dropping only the
+/// sender ends our direction as [`SendHalf::close`] does, without waiting for anything.
 pub struct Halves {
     /// What is known of the connection.
     pub info: LinkInfo,
@@ -84,9 +110,22 @@ pub trait SendHalf: Send {
         })
     }
 
-    /// Ends the connection in an orderly way: what was sent before still arrives.
+    /// Ends the connection in an orderly way: what was sent before still arrives. Go on receiving until
+    /// `None` (with a time limit) before dropping the halves: what the peer still has under way may otherwise reset
+    /// the connection under the last messages.
     fn close(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Breaks the connection in the middle of `message`, when at most `keep` bytes of it have left. For
+    /// fault injection; a transport that cannot do it closes.
+    fn sever(&mut self, message: Msg, keep: usize) -> BoxFuture<'_, ()> {
+        drop((message, keep));
+        self.close()
+    }
 }
+
+/// The longest message a receiver accepts before [`RecvHalf::set_limit`]: enough for NEGOTIATE and for SESSION_SETUP
+/// with a large ticket.
+pub const INITIAL_LIMIT: usize = 128 * 1024;
 
 /// The receiving half.
 pub trait RecvHalf: Send {
@@ -95,7 +134,7 @@ pub trait RecvHalf: Send {
     /// Cancel-safe: dropping the future loses nothing.
     fn recv(&mut self) -> BoxFuture<'_, Result<Option<Received>, TransportError>>;
 
-    /// Sets the longest message to accept from now on, in bytes. A longer one ends the connection with
+    /// Sets the longest message to accept from now on, in bytes ([`INITIAL_LIMIT`] until then). A longer one ends the connection with
     /// [`TransportError::TooLong`] before any of it is buffered. The driver starts small and widens it once the peer
     /// has authenticated.
     fn set_limit(&mut self, max_message: usize);
