@@ -1,2 +1,3 @@
-//! What wraps or accompanies messages: RDMA buffer descriptors here; encryption and compression beside.
+//! What wraps or accompanies messages: encryption, compression, RDMA buffer descriptors.
+pub mod encryption;
 pub mod rdma;
