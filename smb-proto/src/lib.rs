@@ -1,4 +1,5 @@
 //! SMB2/3 messages, crypto and authentication: what the bytes mean, with no I/O attached.
+pub mod auth;
 pub mod codec;
 pub mod command;
 pub mod crypto;

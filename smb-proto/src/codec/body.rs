@@ -22,6 +22,11 @@ impl<'a> Body<'a> {
         Ok(Self { message })
     }
 
+    /// A structure that is not an SMB2 message but has offsets from its own first byte too (NTLM).
+    pub(crate) const fn over(structure: &'a [u8]) -> Self {
+        Self { message: structure }
+    }
+
     /// The bytes behind the header: StructureSize first.
     pub fn fixed(&self) -> &'a [u8] {
         self.message.get(HEADER_LEN..).unwrap_or(&[])
