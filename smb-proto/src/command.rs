@@ -79,8 +79,8 @@ macro_rules! wire_flags {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 let mut rest = self.0;
                 let mut first = true;
-                $(if $value != 0 && rest & $value == $value {
-                    rest &= !$value;
+                $(if Self::$constant.0 != 0 && rest & Self::$constant.0 == Self::$constant.0 {
+                    rest &= !Self::$constant.0;
                     if !std::mem::take(&mut first) { f.write_str("|")?; }
                     f.write_str(stringify!($constant))?;
                 })*

@@ -2,9 +2,13 @@
 pub mod auth;
 pub mod codec;
 pub mod command;
+pub mod compound;
 pub mod crypto;
 pub mod dialect;
 pub mod error;
+pub mod frame;
+pub mod fscc;
 pub mod header;
+pub mod msg;
 pub mod status;
 pub mod transform;

@@ -56,6 +56,12 @@ impl<'a> Body<'a> {
         };
         self.message.get(start..end).ok_or(outside)
     }
+
+    /// Everything from `offset` on, for lists that are counted instead of measured.
+    pub(crate) fn slice_from(&self, what: &'static str, offset: u32) -> Result<&'a [u8], ParseError> {
+        let size = u64::try_from(self.message.len()).unwrap_or(u64::MAX);
+        self.slice_at(what, offset, size.saturating_sub(offset.into()).max(1))
+    }
 }
 
 impl Body<'_> {

@@ -6,7 +6,7 @@ pub(crate) mod message;
 pub(crate) mod num;
 #[cfg(test)]
 pub(crate) mod testing;
-pub(crate) mod utf16;
+pub mod utf16;
 
 pub use body::Body;
 pub use message::Message;

@@ -9,7 +9,7 @@ pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, (&'a [u8], ErrorKind)>;
 
 pub(crate) use nom::{
     bytes::complete::take,
-    number::complete::{le_u8, le_u16, le_u32, le_u64, le_u128},
+    number::complete::{le_u8, le_u16, le_u32, le_u64},
 };
 
 /// Runs `parser` over the fixed part of `what`; the only thing that can be wrong with a fixed part is that

@@ -24,7 +24,7 @@ impl BufferDescriptor {
     /// Reads the descriptors of a READ or WRITE; at least one, and nothing but whole ones.
     pub fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, ParseError> {
         const WHAT: &str = "buffer descriptors";
-        if bytes.is_empty() || bytes.len() % Self::LEN != 0 {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(Self::LEN) {
             return Err(ParseError::Truncated { what: WHAT });
         }
         bytes

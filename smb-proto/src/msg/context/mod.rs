@@ -1,0 +1,3 @@
+//! Contexts that extend NEGOTIATE and CREATE.
+pub mod create;
+pub mod negotiate;
