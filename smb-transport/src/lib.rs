@@ -6,12 +6,17 @@
 //!                       ── advertise / pull ─────────────────────────▶ Placement ┘ (where there is any)
 //! ```
 mod error;
+mod gate;
 mod iobuf;
+pub mod memory;
 mod pool;
 mod tcp;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod transport;
 
 pub use error::TransportError;
+pub use gate::Gate;
 pub use iobuf::{HEAD_ROOM, IoBuf, Memory, NoRoom};
 pub use pool::Pool;
 pub use tcp::{KeepAlive, TcpListener, TcpOptions, TcpTransport};

@@ -88,3 +88,6 @@ impl fmt::Debug for TcpTransport {
         f.debug_tuple("TcpTransport").field(&self.info).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
