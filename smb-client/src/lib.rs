@@ -1,0 +1,1 @@
+//! An embeddable SMB3 client.

@@ -1,0 +1,2 @@
+//! An embeddable SMB3 server.
+pub mod backend;
