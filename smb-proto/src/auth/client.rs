@@ -54,6 +54,12 @@ impl ClientAuth {
         Self { mechanism, state: State::Start, mech_list: Vec::new(), mic_required: false }
     }
 
+    /// An exchange that waits for the server's last word.
+    #[cfg(test)]
+    pub(super) fn recorded(mechanism: Box<dyn ClientMechanism>, mech_list: Vec<u8>) -> Self {
+        Self { state: State::Waiting, mech_list, ..Self::with_mechanism(mechanism) }
+    }
+
     /// The first token. `hint` is the security buffer of the NEGOTIATE response; an empty one leaves the choice
     /// to the client ([MS-SMB2] 3.2.4.2.3).
     pub fn start(&mut self, hint: &[u8]) -> Result<Vec<u8>, AuthError> {

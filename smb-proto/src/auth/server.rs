@@ -1,14 +1,12 @@
 //! The server's side of an exchange: SPNEGO around the mechanisms — RFC 4178 section 3, [MS-SPNG] 3.2.5.
 //!
 //! ```text
-//!           NegTokenInit, ours first
-//!   Start ───────────────────────────────────────▶ Running ──▶ … ──▶ Done
-//!     │     mechanism's token in, its answer out      ▲
-//!     ├────▶ Chosen ──────────────────────────────────┤
-//!     │     another first: request-mic, no token      │ mechanism's first token
-//!     └───────────────────────────────────────────────┘
-//!           raw NTLMSSP: the same without SPNEGO
-//!   any error ──▶ Failed
+//!           NegTokenInit, our mechanism first: its answer    NegTokenResp,
+//!           NegTokenInit, another first: request-mic          more of it
+//!   Start ────────────────────────────────────────────▶ Running ◀──┐
+//!     │                                                   │  └─────┘
+//!     │ raw NTLMSSP                                       │ mechanism done, mechListMIC right
+//!     └─────────────▶ Raw ──▶ … ─────────────────────────▶ Over ◀── any error
 //! ```
 
 use super::{
@@ -41,7 +39,7 @@ pub struct Authenticated {
 enum State {
     /// Nothing came yet.
     Start,
-    /// The mechanism was chosen, its first token is to come.
+    /// The mechanism was chosen and its next token is to come.
     Running,
     /// A raw mechanism, without SPNEGO.
     Raw,
@@ -70,6 +68,13 @@ impl ServerAuth {
     /// An exchange by another mechanism.
     pub fn with_mechanism(mechanism: Box<dyn ServerMechanism>) -> Self {
         Self { mechanism, state: State::Start, mech_list: Vec::new(), mic_required: false }
+    }
+
+    /// An exchange in which the mechanism's first token was answered already.
+    #[cfg(test)]
+    pub(super) fn recorded(mechanism: Box<dyn ServerMechanism>, mech_list: Option<Vec<u8>>) -> Self {
+        let state = if mech_list.is_some() { State::Running } else { State::Raw };
+        Self { state, mech_list: mech_list.unwrap_or_default(), ..Self::with_mechanism(mechanism) }
     }
 
     /// The security buffer of the NEGOTIATE response: which mechanisms there are.

@@ -46,6 +46,12 @@ impl NtlmClient {
         Self { config, state: State::Start }
     }
 
+    /// An exchange that stands where a recorded one stood after its AUTHENTICATE message.
+    #[cfg(test)]
+    pub(crate) fn recorded(config: ClientConfig, key: SessionKey, flags: NegotiateFlags) -> Self {
+        Self { config, state: State::Done { key, flags } }
+    }
+
     fn negotiate(&mut self) -> Vec<u8> {
         let message = Negotiate {
             flags: OFFER,

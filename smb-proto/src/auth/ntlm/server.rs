@@ -59,6 +59,15 @@ impl NtlmServer {
         Self { config, state: State::Start }
     }
 
+    /// An exchange that stands where a recorded one stood after its CHALLENGE message.
+    #[cfg(test)]
+    pub(crate) fn recorded(config: ServerConfig, negotiate: &[u8], challenge: &[u8]) -> Self {
+        let message = Challenge::parse(challenge).unwrap();
+        let config = ServerConfig { challenge: message.challenge, ..config };
+        let (negotiate, challenge) = (negotiate.to_vec(), challenge.to_vec());
+        Self { config, state: State::Challenged { negotiate, challenge, flags: message.flags } }
+    }
+
     fn challenge(&mut self, token: &[u8]) -> Result<Vec<u8>, AuthError> {
         let negotiate = Negotiate::parse(token)?;
         let mut flags = negotiate.flags & SUPPORTED;

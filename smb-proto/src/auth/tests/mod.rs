@@ -1,6 +1,9 @@
 #![allow(clippy::as_conversions)]
 
 mod exchange;
+mod recorded;
+mod spnego;
+mod tamper;
 
 use super::*;
 
