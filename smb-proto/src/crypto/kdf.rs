@@ -152,3 +152,44 @@ fn counter_mode(provider: &dyn Provider, key: &[u8], label: &[u8], context: &[u8
         Zeroizing::new(provider.hmac_sha256(key, &[&1u32.to_be_bytes(), label, &[0], context, &bits]));
     Key::new(block.get(..len).unwrap_or(&*block))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
+
+    #[test]
+    fn dialects_before_3_sign_with_the_session_key() {
+        let keys = SessionKeys::derive(Dialect::SMB_2_1, &KEY, Some(&[1; 64]), Cipher::AES_128_GCM);
+        assert_eq!(keys.signing.as_bytes(), b"0123456789abcdef");
+        assert_eq!(keys.cipher, None);
+        let short = SessionKeys::derive(Dialect::SMB_2_0_2, b"short", None, Cipher::NONE);
+        assert_eq!(short.signing.as_bytes(), b"short\0\0\0\0\0\0\0\0\0\0\0");
+    }
+
+    #[test]
+    fn only_the_256_bit_ciphers_use_the_full_key() {
+        let derive =
+            |key: &[u8], cipher| SessionKeys::derive(Dialect::SMB_3_1_1, key, Some(&[1; 64]), cipher);
+        let cut = KEY.first_chunk::<16>().map(|key| &key[..]).unwrap_or_default();
+        assert_eq!(derive(&KEY, Cipher::AES_128_GCM), derive(cut, Cipher::AES_128_GCM));
+        let (full, half) = (derive(&KEY, Cipher::AES_256_GCM), derive(cut, Cipher::AES_256_GCM));
+        assert_eq!(full.signing, half.signing);
+        assert_ne!(full.cipher, half.cipher);
+        assert!(full.cipher.is_some_and(|keys| keys.client_to_server.as_bytes().len() == 32));
+    }
+
+    #[test]
+    fn a_bound_channel_signs_with_its_own_hash() {
+        let session = SessionKeys::derive(Dialect::SMB_3_1_1, &KEY, Some(&[1; 64]), Cipher::NONE);
+        assert_eq!(derive_channel_signing(Dialect::SMB_3_1_1, &KEY, Some(&[1; 64])), session.signing);
+        assert_ne!(derive_channel_signing(Dialect::SMB_3_1_1, &KEY, Some(&[2; 64])), session.signing);
+    }
+
+    #[test]
+    fn keys_are_not_printed() {
+        let keys = SessionKeys::derive(Dialect::SMB_2_1, b"AAAAAAAAAAAAAAAA", None, Cipher::NONE);
+        assert!(!format!("{keys:?}").contains("65") && !format!("{keys:?}").contains("AAAA"));
+    }
+}

@@ -152,3 +152,6 @@ impl SealingKey {
 fn aad(header: &[u8; TRANSFORM_HEADER_LEN]) -> &[u8] {
     header.get(AAD_START..).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,8 +71,11 @@ impl SigningKey {
     /// Signs a message whose payload lies in another buffer than its head. `Ok(false)` where the algorithm takes
     /// contiguous messages only (AES-GMAC): nothing was done, use [`sign`](Self::sign).
     pub fn sign_parts(&self, head: &mut [u8], payload: &[u8]) -> Result<bool, CryptoError> {
-        *signature_of(head)? = Tag::default();
-        let Some(tag) = self.signer.tag_parts(&[head, payload]) else { return Ok(false) };
+        let old = std::mem::take(signature_of(head)?);
+        let Some(tag) = self.signer.tag_parts(&[head, payload]) else {
+            *signature_of(head)? = old;
+            return Ok(false);
+        };
         *signature_of(head)? = tag?;
         Ok(true)
     }
@@ -110,3 +113,6 @@ fn nonce_of(message: &[u8]) -> Result<[u8; GMAC_NONCE_LEN], CryptoError> {
     let cancels = u16::from_le_bytes([c0, c1]) == Command::CANCEL.0 && from_server == 0;
     Ok([m0, m1, m2, m3, m4, m5, m6, m7, from_server | u8::from(cancels) << 1, 0, 0, 0])
 }
+
+#[cfg(test)]
+mod tests;
