@@ -3,6 +3,7 @@
 Only the standard library. Everything lives in a temporary directory and on 127.0.0.1; processes are ended by pid.
 """
 import getpass
+import json
 import os
 import re
 import shutil
@@ -175,6 +176,19 @@ class Capture:
             self.stop()
 
 
+def decode(capture, port, fields, keylog=None, shown="smb2"):
+    """tshark's reading of a capture: a list of dicts, one per packet that matches `shown`."""
+    words = [tool("tshark"), "-n", "-r", str(capture), "-d", f"tcp.port=={port},nbss", "-Y", shown, "-T", "json"]
+    for line in (Path(keylog).read_text().splitlines() if keylog else []):
+        if line and not line.startswith("#"):
+            words += ["-o", f"uat:smb2_seskey_list:{line}"]
+    words += [w for f in fields for w in ("-e", f)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+    if done.returncode:
+        raise RuntimeError(f"tshark: exit {done.returncode}\n{done.stderr}")
+    return [packet["_source"].get("layers", {}) for packet in json.loads(done.stdout or "[]")]
+
+
 def smbclient(port, commands, dialect="SMB3_11", protection="", share="share", options=(), user=USER, cwd=None,
               password=PASSWORD, check=True, timeout=300):
     """Runs smbclient commands (a list) over one connection. Returns the completed process, outputs merged."""
@@ -189,3 +203,141 @@ def smbclient(port, commands, dialect="SMB3_11", protection="", share="share", o
                                               done.stdout, re.M)):
         raise RuntimeError(f"smbclient {dialect} {protection}: exit {done.returncode}\n{done.stdout}")
     return done
+
+
+class OurServer:
+    """smb-server with one share of a local directory."""
+
+    def __init__(self, work, *extra):
+        self.dir = Path(work) / "ours"
+        self.share = self.dir / "share"
+        self.share.mkdir(parents=True, exist_ok=True)
+        self.port, self.log, self.keylog = free_port(), self.dir / "log", self.dir / "keylog"
+        words = [ours("smb-server"), "--listen", f"127.0.0.1:{self.port}", "--user", f"{USER}:{PASSWORD}",
+                 "--share", f"share={self.share}", "--keylog", self.keylog, *extra]
+        self.proc = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"),
+                                     stderr=subprocess.STDOUT, start_new_session=True)
+        wait_for_port(self.port, self.proc, self.log)
+
+    def stop(self):
+        """Ends it and holds it to its contract: SIGTERM drains and exits 0."""
+        if self.proc.poll() is not None:
+            raise RuntimeError(f"smb-server was gone with {self.proc.returncode}:\n{tail(self.log)}")
+        status = stop(self.proc)
+        if status:
+            raise RuntimeError(f"smb-server exits {status} on SIGTERM:\n{tail(self.log)}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            stop(self.proc)
+
+
+class Refused(Exception):
+    """A client said no. The text is what it printed."""
+
+
+# What a case asks for, in each program's words.
+DIALECTS = {"2.0.2": "SMB2_02", "2.1": "SMB2_10", "3.0": "SMB3_00", "3.0.2": "SMB3_02", "3.1.1": "SMB3_11"}
+SIGNING = {"gmac": "AES-128-GMAC", "cmac": "AES-128-CMAC", "hmac": "HMAC-SHA256"}
+CIPHERS = {"aes-128-gcm": "AES-128-GCM", "aes-256-gcm": "AES-256-GCM", "aes-128-ccm": "AES-128-CCM",
+           "aes-256-ccm": "AES-256-CCM"}
+
+
+class Smbclient:
+    """smbclient, one process for each operation. Paths use /."""
+
+    def __init__(self, port, dialect, protection, algorithm=None, **_):
+        self.port, self.dialect = port, DIALECTS[dialect]
+        self.protection = {"plain": "off", "signed": "sign", "sealed": "encrypt"}[protection]
+        self.options = []
+        if algorithm in SIGNING:
+            self.options.append(f"client smb3 signing algorithms={SIGNING[algorithm]}")
+        if algorithm in CIPHERS:
+            self.options.append(f"client smb3 encryption algorithms={CIPHERS[algorithm]}")
+
+    def run(self, *commands, **kind):
+        done = smbclient(self.port, commands, self.dialect, self.protection, options=self.options, check=False, **kind)
+        if done.returncode or "NT_STATUS_" in done.stdout:
+            raise Refused(f"smbclient {self.dialect} {self.protection} {self.options}: {'; '.join(commands)}\n"
+                          f"exit {done.returncode}\n{done.stdout}")
+        return done.stdout
+
+    def mkdir(self, path):
+        self.run(f'mkdir "{path}"')
+
+    def rmdir(self, path):
+        self.run(f'rmdir "{path}"')
+
+    def put(self, local, path):
+        self.run(f'put "{local}" "{path}"')
+
+    def get(self, path, local):
+        self.run(f'get "{path}" "{local}"')
+
+    def ls(self, path):
+        text = self.run(f'cd "{path}"', "ls")
+        found = re.findall(r"^  (.*?)\s+([A-Z]*)\s+(\d+)  \w{3} \w{3} .*$", text, re.M)
+        return {name: int(size) for name, _, size in found if name not in (".", "..")}
+
+    def size(self, path):
+        text = self.run(f'allinfo "{path}"')
+        return int(re.search(r"stream: \[::\$DATA\], (\d+) bytes", text).group(1))
+
+    def rename(self, old, new):
+        self.run(f'rename "{old}" "{new}"')
+
+    def delete(self, path):
+        self.run(f'del "{path}"')
+
+
+class OurClient:
+    """smb-client, one process for each operation."""
+
+    def __init__(self, port, dialect, protection, algorithm=None, keylog=None, share="share", password=PASSWORD):
+        self.url = f"smb://{USER}@127.0.0.1:{port}/{share}/"
+        self.password = password
+        self.words = ["--transport", "tcp", "--dialect", dialect]
+        self.words += {"plain": ["--signing", "off"], "signed": ["--signing", "required"], "sealed": ["--encrypt"]}[protection]
+        if algorithm in SIGNING:
+            self.words += ["--signing-algorithm", algorithm]
+        if algorithm in CIPHERS:
+            self.words += ["--cipher", algorithm]
+        if keylog:
+            self.words += ["--keylog", str(keylog)]
+
+    def run(self, verb, *words):
+        line = [ours("smb-client"), verb, *map(str, words), *self.words]
+        done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=300, env=dict(os.environ, SMB_PASSWORD=self.password), check=False)
+        if done.returncode:
+            raise Refused(f"{' '.join(line)}\nexit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def mkdir(self, path):
+        self.run("mkdir", self.url + path)
+
+    def rmdir(self, path):
+        self.run("rm", self.url + path)
+
+    def put(self, local, path):
+        self.run("put", local, self.url + path)
+
+    def get(self, path, local):
+        self.run("get", self.url + path, local)
+
+    def ls(self, path):
+        return {e["name"]: e["size"] for e in json.loads(self.run("ls", self.url + path, "--json"))}
+
+    def size(self, path):
+        return json.loads(self.run("stat", self.url + path, "--json"))["size"]
+
+    def rename(self, old, new):
+        self.run("mv", self.url + old, self.url + new)
+
+    def delete(self, path):
+        self.run("rm", self.url + path)
