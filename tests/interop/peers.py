@@ -176,9 +176,10 @@ class Capture:
             self.stop()
 
 
-def decode(capture, port, fields, keylog=None, shown="smb2"):
-    """tshark's reading of a capture: a list of dicts, one per packet that matches `shown`."""
-    words = [tool("tshark"), "-n", "-r", str(capture), "-d", f"tcp.port=={port},nbss", "-Y", shown, "-T", "json"]
+def decode(capture, fields, keylog=None, signatures=True, shown="smb2"):
+    """tshark's reading of a capture of port 445: a list of dicts, one per packet that matches `shown`."""
+    words = [tool("tshark"), "-n", "-r", str(capture), "-Y", shown, "-T", "json",
+             "-o", f"smb2.verify_signatures:{str(signatures).upper()}"]
     for line in (Path(keylog).read_text().splitlines() if keylog else []):
         if line and not line.startswith("#"):
             words += ["-o", f"uat:smb2_seskey_list:{line}"]
@@ -248,11 +249,25 @@ CIPHERS = {"aes-128-gcm": "AES-128-GCM", "aes-256-gcm": "AES-256-GCM", "aes-128-
            "aes-256-ccm": "AES-256-CCM"}
 
 
-class Smbclient:
-    """smbclient, one process for each operation. Paths use /."""
+def printed_keys(text):
+    """The keys smbclient printed under `debug encryption`: one dict per session, as {name: hex}, in its words."""
+    sessions = []
+    for block in re.split(r"(?=debug encryption: dumping generated session keys)", text)[1:]:
+        found = {}
+        for name, dump in re.findall(r"^(Session Id|Session Key|Signing Key|App Key|ServerIn Key|ServerOut Key)"
+                                     r"\s*:?(.*(?:\n\[\d{4}\].*)*)", block, re.M | re.I):
+            lines = ("[" + line.split("[", 1)[1] for line in dump.splitlines() if "[" in line)
+            found[name.lower().replace(" ", "-")] = "".join(
+                "".join(re.findall(r"\b[0-9A-Fa-f]{2}\b", line.split("]", 1)[1][:52])) for line in lines).lower()
+        sessions.append(found)
+    return sessions
 
-    def __init__(self, port, dialect, protection, algorithm=None, **_):
-        self.port, self.dialect = port, DIALECTS[dialect]
+
+class Smbclient:
+    """smbclient, one process for each operation. Paths use /. With a key log, it is made to print its keys."""
+
+    def __init__(self, port, dialect, protection, algorithm=None, keylog=None, **_):
+        self.port, self.dialect, self.keylog = port, DIALECTS[dialect], keylog
         self.protection = {"plain": "off", "signed": "sign", "sealed": "encrypt"}[protection]
         self.options = []
         if algorithm in SIGNING:
@@ -261,7 +276,12 @@ class Smbclient:
             self.options.append(f"client smb3 encryption algorithms={CIPHERS[algorithm]}")
 
     def run(self, *commands, **kind):
-        done = smbclient(self.port, commands, self.dialect, self.protection, options=self.options, check=False, **kind)
+        options = self.options + (["debug encryption=yes"] if self.keylog else [])
+        done = smbclient(self.port, commands, self.dialect, self.protection, options=options, check=False, **kind)
+        if self.keylog:
+            with open(self.keylog, "a") as log:
+                for k in printed_keys(done.stdout):
+                    log.write(f"{k['session-id']},{k['session-key']},{k['serverout-key']},{k['serverin-key']}\n")
         if done.returncode or "NT_STATUS_" in done.stdout:
             raise Refused(f"smbclient {self.dialect} {self.protection} {self.options}: {'; '.join(commands)}\n"
                           f"exit {done.returncode}\n{done.stdout}")

@@ -77,6 +77,20 @@ def pcapng_packets(data):
         at += size
 
 
+def move_port(data, old, new):
+    """The capture as a pcap file in which one TCP port has another number. Ethernet and IPv4 only."""
+    out = bytearray(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 20, 1))
+    for number, (link, packet) in enumerate(packets(data)):
+        packet = bytearray(packet)
+        if link == 1 and packet[12:14] == b"\x08\x00" and packet[23] == 6:
+            tcp = 14 + (packet[14] & 15) * 4
+            for at in (tcp, tcp + 2):
+                if struct.unpack_from(">H", packet, at)[0] == old:
+                    struct.pack_into(">H", packet, at, new)
+        out += struct.pack("<IIII", number // 1000, number % 1000 * 1000, len(packet), len(packet)) + packet
+    return bytes(out)
+
+
 def tcp_segment(link, packet):
     """(flow, sequence, flags, payload) of a TCP packet, else None. A flow is (source, port, destination, port)."""
     if link == 1:

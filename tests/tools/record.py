@@ -5,7 +5,6 @@ Each set becomes smb-proto/tests/data/golden/samba-<set>/. `session.txt` names t
 smbclient itself printed for each session, so that signatures and sealed messages can be checked against a peer's
 own numbers. The account exists only in the recording.
 """
-import re
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "interop"))
 import golden
-from peers import PASSWORD, ROOT, USER, Capture, Smbd, smbclient, tool
+from peers import PASSWORD, ROOT, USER, Capture, Smbd, printed_keys, smbclient, tool
 
 OUT = ROOT / "smb-proto/tests/data/golden"
 SIGN = "client smb3 signing algorithms"
@@ -43,14 +42,11 @@ LONG = ["mkdir d", "cd d", "put empty empty", "put one one", "put small small", 
 def keys(text):
     """The keys that smbclient printed, one block per session."""
     lines = []
-    for block in re.split(r"(?=debug encryption: dumping generated session keys)", text)[1:]:
-        for name, dump in re.findall(r"^(Session (?:Id|Key)|Signing Key|App Key|ServerIn Key|ServerOut Key)\s*:?(.*(?:\n\[\d{4}\].*)*)",
-                                     block, re.M | re.I):
-            digits = "".join("".join(re.findall(r"\b[0-9A-Fa-f]{2}\b", line.split("]", 1)[1][:52]))
-                             for line in dump.splitlines() if line.startswith("["))
-            if name.lower() == "session id":
+    for session in printed_keys(text):
+        for name, digits in session.items():
+            if name == "session-id":
                 digits = bytes.fromhex(digits)[::-1].hex()  # as the number, not as on the wire
-            lines.append(f"{name.lower().replace(' ', '-')} {digits.lower()}\n")
+            lines.append(f"{name} {digits}\n")
     return "".join(lines)
 
 
