@@ -189,6 +189,8 @@ impl ClientMechanism for NtlmClient {
 
     fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match &self.state {
+            // A signature under the key that anonymous clients have says nothing, and none is expected.
+            State::Done { flags, .. } if flags.contains(NegotiateFlags::ANONYMOUS) => None,
             State::Done { key, flags } if flags.contains(NegotiateFlags::SIGN) => {
                 Some(keys::signature(key, *flags, Direction::ClientToServer, message).to_vec())
             }

@@ -109,7 +109,11 @@ impl NtlmServer {
             return anonymous(&message, flags, accounts);
         }
         if message.nt_response.is_empty() {
-            return Err(AuthError::Ntlmv1);
+            // A name without any answer is `smbclient -N`; one with an LM answer alone is an old client.
+            return match message.lm_response.is_empty() {
+                true => guest(message, flags, accounts),
+                false => Err(AuthError::Ntlmv1),
+            };
         }
         let response = Ntlmv2Response::parse(&message.nt_response)?;
         let temp = ClientChallenge::parse(&response.temp)?;

@@ -163,3 +163,55 @@ fn linux_client_with_ksmbd() {
     let MechanismStep::Done(Some(token)) = client.step(&session.challenge).unwrap() else { panic!() };
     assert_eq!(Authenticate::parse(&token).unwrap().mic, None);
 }
+
+/// A session of tests/data/auth: one token per line.
+fn tokens(text: &str) -> Session {
+    let [negotiate, challenge, authenticate, last] =
+        text.lines().map(hex).collect::<Vec<_>>().try_into().unwrap();
+    Session { hint: Vec::new(), negotiate, challenge, authenticate, last }
+}
+
+struct Open;
+
+impl Accounts for Open {
+    fn nt_hash(&self, _user: &str, _domain: &str) -> Option<NtHash> {
+        None
+    }
+    fn anonymous(&self) -> bool {
+        true
+    }
+    fn guest(&self, _user: &str, _domain: &str) -> bool {
+        true
+    }
+}
+
+#[test]
+fn smbclient_anonymous_and_guest() {
+    let guest = |user: &str| Identity::Guest { user: user.into(), domain: "LAB".into() };
+    for (text, identity, refusal) in [
+        (
+            include_str!("../../../tests/data/auth/smbclient-anonymous.hex"),
+            Identity::Anonymous,
+            AuthError::AnonymousRefused,
+        ),
+        (
+            include_str!("../../../tests/data/auth/smbclient-no-password.hex"),
+            guest("root"),
+            AuthError::LogonFailure,
+        ),
+        (
+            include_str!("../../../tests/data/auth/smbclient-guest.hex"),
+            guest("nosuch"),
+            AuthError::LogonFailure,
+        ),
+    ] {
+        let session = tokens(text);
+        let step = in_place_of_smbd(&session).step(&session.authenticate, &Open).unwrap();
+        let ServerStep::Done(done) = step else { panic!() };
+        assert_eq!(done.identity, identity);
+        assert!(done.session_key.is_none());
+        assert_eq!(done.token, session.last);
+        let refused = in_place_of_smbd(&session).step(&session.authenticate, &passw0rd).err();
+        assert_eq!(refused, Some(refusal));
+    }
+}

@@ -68,7 +68,7 @@ fn old_responses_are_refused() {
 fn only_a_message_without_a_name_is_anonymous() {
     let (mut server, message) = up_to_authenticate(|_| ());
     let message = Authenticate { nt_response: Vec::new(), lm_response: Vec::new(), ..message };
-    assert_eq!(refused(&mut server, &message), AuthError::Ntlmv1);
+    assert_eq!(refused(&mut server, &message), AuthError::LogonFailure);
 }
 
 #[test]
