@@ -61,6 +61,11 @@ impl Gate {
         let _ = self.state.subscribe().wait_for(|state| state.held() >= count).await;
     }
 
+    /// Resolves once it is open, whoever else is let through before. Cancel-safe.
+    pub async fn until_open(&self) {
+        let _ = self.state.subscribe().wait_for(|state| state.open).await;
+    }
+
     /// Resolves when the gate lets this one pass. Cancel-safe.
     pub async fn pass(&self) {
         let mut place = Place { gate: self, waits: false };

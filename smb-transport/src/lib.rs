@@ -6,6 +6,7 @@
 //!                       ── advertise / pull ─────────────────────────▶ Placement ┘ (where there is any)
 //! ```
 mod error;
+pub mod fault;
 mod gate;
 mod iobuf;
 pub mod memory;

@@ -90,4 +90,4 @@ impl fmt::Debug for TcpTransport {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

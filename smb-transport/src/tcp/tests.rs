@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const HERE: &str = "127.0.0.1:0";
 
-async fn loopback() -> testing::Pair {
+pub(crate) async fn loopback() -> testing::Pair {
     let mut listener: Box<dyn Listener> =
         Box::new(TcpListener::bind(HERE.parse().unwrap(), Pool::default(), TcpOptions::default()).unwrap());
     let peer = listener.local().unwrap();

@@ -58,10 +58,14 @@ pub(crate) async fn connected(make: impl AsyncFn() -> Pair) -> (Halves, Halves) 
     (a, b)
 }
 
-/// Bytes that differ from place to place and from seed to seed.
+/// Bytes that differ from place to place and from seed to seed: a period of 251, prime to every size in use.
 pub(crate) fn pattern(len: usize, seed: usize) -> Vec<u8> {
-    let byte = |at: usize| (at ^ (at >> 8) ^ (at >> 16)).wrapping_mul(31).wrapping_add(seed * 7) % 251;
-    (0..len).map(|at| u8::try_from(byte(at)).unwrap()).collect()
+    const PERIOD: usize = 251;
+    let period: Vec<u8> =
+        (0..PERIOD).map(|at| u8::try_from((at * 31 + seed * 7) % PERIOD).unwrap()).collect();
+    let mut bytes = period.repeat(len / PERIOD + 1);
+    bytes.truncate(len);
+    bytes
 }
 
 /// A message of `bytes`, all in a head of the connection's own.
