@@ -5,6 +5,11 @@
 //! [`FileKey`]. It must be safe against hostile names only as far as its own storage goes: the core has
 //! already split the path, refused `.`, `..`, empty and over-long components and reserved characters.
 
+mod case;
+mod memory;
+
+pub use memory::{Clock, MemoryShare};
+
 use smb_proto::{
     msg::{FileAttributes, FileTime, FileTimes},
     status::NtStatus,

@@ -1,0 +1,234 @@
+//! A share held in memory.
+//!
+//! ```text
+//! MemoryShare ─▶ Tree (names; one lock, held for look-ups only) ─▶ Node ─▶ Data (blocks, a lock each)
+//! ```
+//! Nothing here waits: every answer is ready at once, and no lock outlives the call.
+
+mod data;
+mod quota;
+mod tree;
+
+use super::{
+    Backend, Caller, Capabilities, Entry, FileKey, Handle, Metadata, OpenRequest, Opened, Path, Result,
+    SetMetadata, Space,
+};
+use quota::Quota;
+use smb_proto::{
+    msg::{FileAttributes, FileTime},
+    status::NtStatus,
+};
+use smb_transport::{BoxFuture, IoBuf};
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tree::{Node, Tree};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> FileTime + Send + Sync>;
+
+/// A share held in memory; all of it is gone with the last clone.
+///
+/// ```
+/// use smb_server::backend::{Backend, MemoryShare};
+/// let share = MemoryShare::with_limit(1 << 30);
+/// assert!(share.capabilities().writable);
+/// ```
+#[derive(Clone)]
+pub struct MemoryShare {
+    share: Arc<Share>,
+}
+
+struct Share {
+    volume: u64,
+    tree: RwLock<Tree>,
+    quota: Arc<Quota>,
+    clock: Clock,
+}
+
+impl Share {
+    fn tree(&self) -> RwLockReadGuard<'_, Tree> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn metadata(&self, node: &Node) -> Metadata {
+        let info = *node.info();
+        let kind = match (node.is_directory(), info.attributes) {
+            (true, _) => FileAttributes::DIRECTORY,
+            (false, FileAttributes::NONE) => FileAttributes::NORMAL,
+            (false, _) => FileAttributes::NONE,
+        };
+        Metadata {
+            key: FileKey { volume: self.volume, file: node.number },
+            attributes: info.attributes | kind,
+            times: info.times,
+            end_of_file: node.data.as_ref().map_or(0, data::Data::len),
+            allocation_size: node.data.as_ref().map_or(0, data::Data::allocated),
+            links: 1,
+        }
+    }
+
+    fn open(self: &Arc<Self>, request: OpenRequest<'_>) -> Result<Opened> {
+        let found = self.tree().find(&request)?;
+        let (node, created) = match found {
+            Some(node) => (node, false),
+            None => self.create(&request)?,
+        };
+        if request.write && !created && node.info().attributes.contains(FileAttributes::READONLY) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let metadata = self.metadata(&node);
+        let handle = Arc::new(Open { share: Arc::clone(self), node });
+        Ok(Opened { handle, created, metadata })
+    }
+
+    /// Somebody may have created it since it was not found.
+    fn create(&self, request: &OpenRequest<'_>) -> Result<(Arc<Node>, bool)> {
+        let mut tree = self.tree_mut();
+        match tree.find(request)? {
+            Some(node) => Ok((node, false)),
+            None => Ok((tree.create(request, (self.clock)())?, true)),
+        }
+    }
+}
+
+impl MemoryShare {
+    /// An empty share without a limit of its own.
+    pub fn new() -> Self {
+        Self::with_limit(u64::MAX >> 1)
+    }
+
+    /// An empty share whose files hold at most `bytes`; beyond that, writes fail with STATUS_DISK_FULL.
+    pub fn with_limit(bytes: u64) -> Self {
+        Self::with_clock(bytes, Arc::new(system_time))
+    }
+
+    /// The same, with the clock its times come from.
+    pub fn with_clock(bytes: u64, clock: Clock) -> Self {
+        static VOLUMES: AtomicU64 = AtomicU64::new(1);
+        let volume = VOLUMES.fetch_add(1, Ordering::Relaxed);
+        let quota = Arc::new(Quota::new(bytes));
+        let tree = RwLock::new(Tree::new(Arc::clone(&quota), clock()));
+        Self { share: Arc::new(Share { volume, tree, quota, clock }) }
+    }
+}
+
+impl Default for MemoryShare {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The system's clock.
+pub(super) fn system_time() -> FileTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    FileTime::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
+
+impl Backend for MemoryShare {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { writable: true, case_sensitive: false, sparse: false, stream: false }
+    }
+
+    fn open<'a>(&'a self, _: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move { self.share.open(request) })
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<Space>> {
+        Box::pin(async { Ok(self.share.quota.space()) })
+    }
+}
+
+struct Open {
+    share: Arc<Share>,
+    node: Arc<Node>,
+}
+
+impl Open {
+    fn data(&self) -> Result<&data::Data> {
+        self.node.data.as_ref().ok_or(NtStatus::INVALID_DEVICE_REQUEST)
+    }
+
+    fn now(&self) -> FileTime {
+        (self.share.clock)()
+    }
+
+    fn set(&self, set: SetMetadata) {
+        let now = self.now();
+        let mut info = self.node.info();
+        let times = &mut info.times;
+        times.creation = set.creation.unwrap_or(times.creation);
+        times.last_access = set.last_access.unwrap_or(times.last_access);
+        times.last_write = set.last_write.unwrap_or(times.last_write);
+        times.change = set.change.unwrap_or(now);
+        if let Some(attributes) = set.attributes {
+            info.attributes = attributes.without(FileAttributes::DIRECTORY | FileAttributes::NORMAL);
+        }
+    }
+
+    fn list(&self, after: Option<&str>, most: usize) -> Result<Vec<Entry>> {
+        if !self.node.is_directory() {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        let nodes = self.share.tree().list(self.node.number, after, most)?;
+        let entry = |(name, node): (String, Arc<Node>)| Entry { name, metadata: self.share.metadata(&node) };
+        Ok(nodes.into_iter().map(entry).collect())
+    }
+}
+
+impl Handle for Open {
+    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(async { Ok(self.share.metadata(&self.node)) })
+    }
+
+    fn read(&self, offset: u64, mut buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
+        Box::pin(async move {
+            let len = self.data()?.read(offset, &mut buf);
+            buf.truncate(len);
+            Ok(buf)
+        })
+    }
+
+    fn write(&self, offset: u64, buf: IoBuf, _replay: bool) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.data()?.write(offset, &buf)?;
+            self.node.written(self.now());
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.data()?.set_len(len)?;
+            self.node.written(self.now());
+            Ok(())
+        })
+    }
+
+    fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.set(set);
+            Ok(())
+        })
+    }
+
+    fn rename<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.share.tree_mut().rename(self.node.number, to, replace, self.now()) })
+    }
+
+    fn remove(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { self.share.tree_mut().remove(self.node.number, self.now()) })
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {
+        Box::pin(async move { self.list(after, most) })
+    }
+}
