@@ -77,20 +77,6 @@ def pcapng_packets(data):
         at += size
 
 
-def move_port(data, old, new):
-    """The capture as a pcap file in which one TCP port has another number. Ethernet and IPv4 only."""
-    out = bytearray(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 20, 1))
-    for number, (link, packet) in enumerate(packets(data)):
-        packet = bytearray(packet)
-        if link == 1 and packet[12:14] == b"\x08\x00" and packet[23] == 6:
-            tcp = 14 + (packet[14] & 15) * 4
-            for at in (tcp, tcp + 2):
-                if struct.unpack_from(">H", packet, at)[0] == old:
-                    struct.pack_into(">H", packet, at, new)
-        out += struct.pack("<IIII", number // 1000, number % 1000 * 1000, len(packet), len(packet)) + packet
-    return bytes(out)
-
-
 def tcp_segment(link, packet):
     """(flow, sequence, flags, payload) of a TCP packet, else None. A flow is (source, port, destination, port)."""
     if link == 1:
@@ -183,6 +169,27 @@ def conversations(data, port=None):
                 at += 4 + size
         found.sort(key=lambda f: (f[0], f[1]))
         yield [(not response, frame) for _, response, frame in found]
+
+
+def relaid(data, port, new_port):
+    """The conversations as a fresh pcap file on another port: in order, without retransmissions and window probes."""
+    out = bytearray(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 20, 101))
+    count = 0
+    for n, frames in enumerate(conversations(data, port)):
+        ports, at = (20000 + n, new_port), [1, 1]
+        pieces = [(True, 2, b""), (False, 18, b"")]
+        for is_request, frame in frames:
+            stream = len(frame).to_bytes(4, "big") + frame
+            pieces += [(is_request, 24, stream[i:i + 60000]) for i in range(0, len(stream), 60000)]
+        for is_request, flags, payload in pieces:
+            way = 0 if is_request else 1
+            tcp = struct.pack(">HHIIBBHHH", ports[way], ports[1 - way], at[way] - (flags & 2 != 0), at[1 - way], 0x50,
+                              flags, 0xFFFF, 0, 0) + payload
+            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, b"\x7f\0\0\x01", b"\x7f\0\0\x01")
+            out += struct.pack("<IIII", count // 1000, count % 1000 * 1000, len(ip + tcp), len(ip + tcp)) + ip + tcp
+            at[way] += len(payload)
+            count += 1
+    return bytes(out)
 
 
 # --- messages ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# usage (as root, inside the lab VM): mount.sh ours|smbd
+# Mounts a user-space server on the VM's own loopback with the kernel's cifs client over TCP, at each dialect and
+# protection, and works on the mount: the steps of the interop matrix as a file system sees them.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d) mnt=$(mktemp -d)
+modprobe cifs
+
+cat >"$work/serve.py" <<PY
+import sys
+sys.path.insert(0, "$here/../interop")
+import peers
+server = peers.Smbd("$work") if sys.argv[1] == "smbd" else peers.OurServer("$work", *sys.argv[2:])
+print(server.port, server.share, flush=True)
+server.proc.wait()
+PY
+
+refused() { if "$@" 2>/dev/null; then echo "not refused: $*"; return 1; fi; }
+
+steps() {
+  local share=$1 n
+  mkdir "$mnt/d"
+  for n in 0 1 65535 65536 65537 5000000; do
+    head -c "$n" /dev/urandom >"$work/source"
+    cp "$work/source" "$mnt/d/f$n"
+    cmp "$work/source" "$share/d/f$n"
+    [ "$(stat -c %s "$mnt/d/f$n")" = "$n" ]
+    cp "$work/source" "$work/kept$n"
+  done
+  umount "$mnt"; mount_it                 # read back without the client's cache
+  for n in 0 1 65535 65536 65537 5000000; do cmp "$work/kept$n" "$mnt/d/f$n"; done
+  [ "$(ls "$mnt/d" | wc -l)" = 6 ]
+  echo appended >>"$mnt/d/f1"
+  [ "$(stat -c %s "$share/d/f1")" = 10 ]
+  truncate -s 100 "$mnt/d/f65536"
+  [ "$(stat -c %s "$share/d/f65536")" = 100 ]
+  mv "$mnt/d/f65537" "$mnt/d/renamed"
+  [ -f "$share/d/renamed" ]
+  [ ! -e "$mnt/d/f65537" ]
+  touch -d '2020-02-02 02:02:02 UTC' "$mnt/d/renamed"
+  [ "$(stat -c %Y "$share/d/renamed")" = 1580608922 ]
+  refused mkdir "$mnt/d"
+  refused rmdir "$mnt/d"
+  df "$mnt" >/dev/null
+  rm "$mnt"/d/*
+  rmdir "$mnt/d"
+  [ -z "$(ls -A "$share")" ]
+}
+
+mount_it() {
+  mount -t cifs //127.0.0.1/share "$mnt" -o "port=$port,$options,username=alice,password=Passw0rd,sec=ntlmssp"
+}
+
+python3 "$work/serve.py" "$@" >"$work/port" 2>&1 &
+for _ in $(seq 200); do [ -s "$work/port" ] && break; sleep 0.3; done
+read -r port share <"$work/port"
+[ -d "$share" ] || { cat "$work/port"; exit 1; }
+failed=0
+for options in vers=2.0 vers=2.1,sign vers=3.0 vers=3.02,seal vers=3.1.1 vers=3.1.1,sign vers=3.1.1,seal; do
+  # in the background: `set -e` does not hold inside the condition of an if
+  (set -ex; mount_it; steps "$share"; umount "$mnt") >"$work/out" 2>&1 & steps=$!
+  if wait $steps; then
+    echo "PASS cifs-$1 $options"
+  else
+    failed=1
+    echo "FAIL cifs-$1 $options"; tail -20 "$work/out" | sed 's/^/     /'; dmesg | tail -5 | sed 's/^/     /'
+    umount -l "$mnt" 2>/dev/null || true
+    rm -rf "${share:?}"/*
+  fi
+done
+exit $failed
