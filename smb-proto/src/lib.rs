@@ -3,6 +3,7 @@ pub mod auth;
 pub mod codec;
 pub mod command;
 pub mod compound;
+pub mod compress;
 pub mod credit;
 pub mod crypto;
 pub mod dialect;
