@@ -1,107 +1,50 @@
-//! Information classes of [MS-FSCC] 2.4 and 2.5.
+//! What QUERY_INFO, SET_INFO and QUERY_DIRECTORY carry: the information classes of [MS-FSCC] 2.4 and 2.5.
+//!
+//! A class is a struct that implements [`Information`]: its type and number go into the request, its bytes into the
+//! buffer. Directory records, of which all classes are views of one [`DirectoryEntry`], are in [`directory`].
+//!
+//! ```
+//! use smb_proto::fscc::{EndOfFileInformation, Information};
+//! let information = EndOfFileInformation { end_of_file: 4096 };
+//! assert_eq!(EndOfFileInformation::parse(&information.to_bytes())?, information);
+//! # Ok::<(), smb_proto::error::ParseError>(())
+//! ```
 
-use crate::command::wire_enum;
+mod all;
+mod basic;
+mod class;
+pub mod directory;
+mod disposition;
+pub mod ea;
+mod field;
+mod id;
+mod information;
+mod name;
+mod pipe;
+mod rename;
+mod size;
+mod stream;
+mod volume;
 
-wire_enum! {
-    /// FileInformationClass — [MS-FSCC] 2.4.
-    FileInformationClass: u8 {
-        /// FileDirectoryInformation.
-        DIRECTORY = 1,
-        /// FileFullDirectoryInformation.
-        FULL_DIRECTORY = 2,
-        /// FileBothDirectoryInformation.
-        BOTH_DIRECTORY = 3,
-        /// FileBasicInformation.
-        BASIC = 4,
-        /// FileStandardInformation.
-        STANDARD = 5,
-        /// FileInternalInformation.
-        INTERNAL = 6,
-        /// FileEaInformation.
-        EA = 7,
-        /// FileAccessInformation.
-        ACCESS = 8,
-        /// FileNameInformation.
-        NAME = 9,
-        /// FileRenameInformation.
-        RENAME = 10,
-        /// FileLinkInformation.
-        LINK = 11,
-        /// FileNamesInformation.
-        NAMES = 12,
-        /// FileDispositionInformation.
-        DISPOSITION = 13,
-        /// FilePositionInformation.
-        POSITION = 14,
-        /// FileFullEaInformation.
-        FULL_EA = 15,
-        /// FileModeInformation.
-        MODE = 16,
-        /// FileAlignmentInformation.
-        ALIGNMENT = 17,
-        /// FileAllInformation.
-        ALL = 18,
-        /// FileAllocationInformation.
-        ALLOCATION = 19,
-        /// FileEndOfFileInformation.
-        END_OF_FILE = 20,
-        /// FileAlternateNameInformation.
-        ALTERNATE_NAME = 21,
-        /// FileStreamInformation.
-        STREAM = 22,
-        /// FilePipeInformation.
-        PIPE = 23,
-        /// FilePipeLocalInformation.
-        PIPE_LOCAL = 24,
-        /// FilePipeRemoteInformation.
-        PIPE_REMOTE = 25,
-        /// FileCompressionInformation.
-        COMPRESSION = 28,
-        /// FileNetworkOpenInformation.
-        NETWORK_OPEN = 34,
-        /// FileAttributeTagInformation.
-        ATTRIBUTE_TAG = 35,
-        /// FileIdBothDirectoryInformation.
-        ID_BOTH_DIRECTORY = 37,
-        /// FileIdFullDirectoryInformation.
-        ID_FULL_DIRECTORY = 38,
-        /// FileValidDataLengthInformation.
-        VALID_DATA_LENGTH = 39,
-        /// FileShortNameInformation.
-        SHORT_NAME = 40,
-        /// FileNormalizedNameInformation.
-        NORMALIZED_NAME = 48,
-        /// FileIdInformation.
-        ID = 59,
-        /// FileIdExtdDirectoryInformation.
-        ID_EXTD_DIRECTORY = 60,
-        /// FileDispositionInformationEx.
-        DISPOSITION_EX = 64,
-        /// FileRenameInformationEx.
-        RENAME_EX = 65,
-    }
-}
-
-wire_enum! {
-    /// FsInformationClass — [MS-FSCC] 2.5.
-    FsInformationClass: u8 {
-        /// FileFsVolumeInformation.
-        VOLUME = 1,
-        /// FileFsLabelInformation.
-        LABEL = 2,
-        /// FileFsSizeInformation.
-        SIZE = 3,
-        /// FileFsDeviceInformation.
-        DEVICE = 4,
-        /// FileFsAttributeInformation.
-        ATTRIBUTE = 5,
-        /// FileFsControlInformation.
-        CONTROL = 6,
-        /// FileFsFullSizeInformation.
-        FULL_SIZE = 7,
-        /// FileFsObjectIdInformation.
-        OBJECT_ID = 8,
-        /// FileFsSectorSizeInformation.
-        SECTOR_SIZE = 11,
-    }
-}
+pub use all::AllInformation;
+pub use basic::{
+    AccessInformation, AlignmentInformation, AttributeTagInformation, BasicInformation, EaInformation,
+    InternalInformation, ModeInformation, NetworkOpenInformation, PositionInformation, StandardInformation,
+};
+pub use class::{FileInformationClass, FsInformationClass};
+pub use directory::{DirectoryEntry, DirectoryWriter};
+pub use disposition::{DispositionFlags, DispositionInformation, DispositionInformationEx};
+pub use id::{CompressionInformation, IdInformation};
+pub use information::Information;
+pub use name::{
+    AlternateNameInformation, NameInformation, NormalizedNameInformation, ShortNameInformation, WideName,
+};
+pub use pipe::{PipeInformation, PipeLocalInformation};
+pub use rename::{LinkInformation, LinkInformationEx, RenameFlags, RenameInformation, RenameInformationEx};
+pub use size::{AllocationInformation, EndOfFileInformation, ValidDataLengthInformation};
+pub use stream::{StreamEntry, StreamInformation};
+pub use volume::{
+    FsAttributeInformation, FsAttributes, FsControlInformation, FsDeviceInformation, FsFullSizeInformation,
+    FsLabelInformation, FsObjectIdInformation, FsSectorSizeInformation, FsSizeInformation,
+    FsVolumeInformation,
+};
