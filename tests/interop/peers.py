@@ -83,12 +83,13 @@ class Smbd:
     The SMB user is mapped to whoever runs the test, so that no account is needed and root is not either.
     """
 
-    def __init__(self, work, **options):
+    def __init__(self, work, share=None, **options):
         self.dir = Path(work) / "smbd"
-        self.share = self.dir / "share"
+        self.share = Path(share) if share else self.dir / "share"
         self.port = free_port()
-        for d in ("private", "lock", "state", "cache", "pid", "ncalrpc", "share"):
+        for d in ("private", "lock", "state", "cache", "pid", "ncalrpc"):
             (self.dir / d).mkdir(parents=True, exist_ok=True)
+        self.share.mkdir(exist_ok=True)
         self.share.chmod(0o777)
         me = getpass.getuser()
         (self.dir / "users.map").write_text(f"{me} = {USER}\n")
@@ -209,10 +210,11 @@ def smbclient(port, commands, dialect="SMB3_11", protection="", share="share", o
 class OurServer:
     """smb-server with one share of a local directory."""
 
-    def __init__(self, work, *extra):
+    def __init__(self, work, *extra, share=None):
         self.dir = Path(work) / "ours"
-        self.share = self.dir / "share"
-        self.share.mkdir(parents=True, exist_ok=True)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.share = Path(share) if share else self.dir / "share"
+        self.share.mkdir(exist_ok=True)
         self.port, self.log, self.keylog = free_port(), self.dir / "log", self.dir / "keylog"
         words = [ours("smb-server"), "--listen", f"127.0.0.1:{self.port}", "--user", f"{USER}:{PASSWORD}",
                  "--share", f"share={self.share}", "--keylog", self.keylog, *extra]
