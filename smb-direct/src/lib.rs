@@ -1,0 +1,9 @@
+//! SMB Direct: SMB messages over RDMA.
+//!
+//! ```text
+//!  smb_transport::Transport ◀── transport/ (the only part that knows tokio)
+//!                                 │ feeds, drains, arms the timer       │ posts, waits for completions
+//!                                 ▼                                     ▼
+//!                               smbd::core  (pure, [MS-SMBD])         rdma:: provider traits ── rdma::mem
+//! ```
+pub mod smbd;

@@ -1,0 +1,2 @@
+//! The SMB Direct protocol, pure — [MS-SMBD].
+pub mod wire;
