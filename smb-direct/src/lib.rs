@@ -6,4 +6,5 @@
 //!                                 ▼                                     ▼
 //!                               smbd::core  (pure, [MS-SMBD])         rdma:: provider traits ── rdma::mem
 //! ```
+pub mod rdma;
 pub mod smbd;
