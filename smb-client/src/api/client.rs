@@ -1,0 +1,204 @@
+//! The client: options and a way in.
+
+use crate::{
+    api::Session,
+    driver::connect::connect,
+    error::{Error, UsageError},
+    options::{Encryption, Options, Signing},
+};
+use smb_proto::{
+    auth::Credentials,
+    dialect::{Cipher, Dialect, SigningAlgorithm},
+};
+use smb_transport::{Pool, TcpOptions, TcpTransport, Transport};
+use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
+
+/// Options and credentials with which sessions are opened. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    config: Arc<Config>,
+}
+
+#[derive(Debug)]
+struct Config {
+    options: Options,
+    credentials: Credentials,
+    tcp: TcpOptions,
+    pool: Pool,
+}
+
+impl Client {
+    /// A client to be set up.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            options: Options::default(),
+            credentials: Credentials::Anonymous,
+            tcp: TcpOptions::default(),
+            pool: None,
+        }
+    }
+
+    /// Connects by TCP to `host:port` or `host` (port 445) and logs on.
+    pub async fn connect(&self, address: &str) -> Result<Session, Error> {
+        let (host, addresses) = resolve(address).await?;
+        let mut last = Error::Usage(UsageError::Address);
+        for address in addresses {
+            match TcpTransport::connect(address, None, self.config.pool.clone(), &self.config.tcp).await {
+                Ok(transport) => return self.connect_over(Box::new(transport), &host).await,
+                Err(error) => last = error.into(),
+            }
+        }
+        Err(last)
+    }
+
+    /// Logs on over a connection that is there already. `server_name` is what the server is called: it goes into the
+    /// share's path and is covered by the password's proof.
+    pub async fn connect_over(
+        &self,
+        transport: Box<dyn Transport>,
+        server_name: &str,
+    ) -> Result<Session, Error> {
+        let connected =
+            connect(transport, &self.config.options, &self.config.credentials, server_name).await?;
+        Ok(Session::new(connected, server_name))
+    }
+}
+
+/// The host's name, and its addresses in the order to try.
+async fn resolve(address: &str) -> Result<(String, Vec<SocketAddr>), Error> {
+    const PORT: u16 = 445;
+    if let Ok(address) = address.parse::<SocketAddr>() {
+        return Ok((address.ip().to_string(), vec![address]));
+    }
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') => (host, port.parse().map_err(|_| UsageError::Address)?),
+        _ => (address.trim_matches(['[', ']']), PORT),
+    };
+    let found = tokio::net::lookup_host((host, port)).await.map_err(|_| UsageError::Address)?;
+    Ok((host.to_owned(), found.collect()))
+}
+
+/// Sets up a [`Client`].
+#[derive(Debug, Clone)]
+pub struct ClientBuilder {
+    options: Options,
+    credentials: Credentials,
+    tcp: TcpOptions,
+    pool: Option<Pool>,
+}
+
+impl ClientBuilder {
+    /// Logs on by name and password. `DOMAIN\user` names a domain. Without it: anonymously.
+    #[must_use]
+    pub fn user(mut self, user: &str, password: &str) -> Self {
+        self.credentials = Credentials::password(user, "", password);
+        self
+    }
+
+    /// Logs on with credentials made elsewhere.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Dialects to offer; all from 2.0.2 to 3.1.1 by default.
+    #[must_use]
+    pub fn dialects(mut self, dialects: RangeInclusive<Dialect>) -> Self {
+        self.options.dialects = dialects;
+        self
+    }
+
+    /// Ciphers to offer, by preference; empty for none. 3.0 and 3.0.2 know AES-128-CCM only.
+    #[must_use]
+    pub fn ciphers(mut self, ciphers: &[Cipher]) -> Self {
+        self.options.ciphers = ciphers.to_vec();
+        self
+    }
+
+    /// Signing algorithms to offer, by preference; before 3.1.1 the dialect decides.
+    #[must_use]
+    pub fn signing_algorithms(mut self, algorithms: &[SigningAlgorithm]) -> Self {
+        self.options.signing_algorithms = algorithms.to_vec();
+        self
+    }
+
+    /// Whether requests are signed; required by default.
+    #[must_use]
+    pub fn signing(mut self, signing: Signing) -> Self {
+        self.options.signing = signing;
+        self
+    }
+
+    /// Whether requests are sealed; where the server asks for it by default.
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.options.encryption = encryption;
+        self
+    }
+
+    /// How long a request may go without any answer, and a server with requests to answer without any word; 60 s by
+    /// default. Requests that the server says it works on are waited for as long as it lives.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// Credits to strive for, each worth 64 KiB under way; 1024 by default.
+    #[must_use]
+    pub fn credits(mut self, credits: u16) -> Self {
+        self.options.credits = credits;
+        self
+    }
+
+    /// Shorter reads and writes travel in the message even where the transport could place them; 8 KiB by default.
+    #[must_use]
+    pub fn placement_threshold(mut self, bytes: usize) -> Self {
+        self.options.placement_threshold = bytes;
+        self
+    }
+
+    /// Appends the keys of every session to this file, for Wireshark.
+    #[must_use]
+    pub fn keylog(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.keylog = Some(path.into());
+        self
+    }
+
+    /// How TCP connections are set up.
+    #[must_use]
+    pub fn tcp(mut self, tcp: TcpOptions) -> Self {
+        self.tcp = tcp;
+        self
+    }
+
+    /// Where buffers come from; a pool of its own by default.
+    #[must_use]
+    pub fn pool(mut self, pool: Pool) -> Self {
+        self.pool = Some(pool);
+        self
+    }
+
+    /// The client.
+    pub fn build(self) -> Result<Client, Error> {
+        self.options.check()?;
+        let Self { options, credentials, tcp, pool } = self;
+        let config = Config { options, credentials, tcp, pool: pool.unwrap_or_default() };
+        Ok(Client { config: Arc::new(config) })
+    }
+
+    /// Builds the client and connects it: [`Client::connect`].
+    pub async fn connect(self, address: &str) -> Result<Session, Error> {
+        self.build()?.connect(address).await
+    }
+
+    /// Builds the client and logs on over `transport`: [`Client::connect_over`].
+    pub async fn connect_over(
+        self,
+        transport: Box<dyn Transport>,
+        server_name: &str,
+    ) -> Result<Session, Error> {
+        self.build()?.connect_over(transport, server_name).await
+    }
+}

@@ -1,0 +1,237 @@
+//! One connection to the server: what its tasks and its callers share.
+
+use super::{
+    counters::Counters, fate::Fate, janitor, janitor::Chore, keeper, reader, request::Reply, writer,
+};
+use crate::{
+    core::{
+        negotiate::Negotiated,
+        placement::{Inline, Placing},
+        protect::{Need, Security},
+        request::largest,
+        table::Table,
+    },
+    error::Error,
+};
+use smb_transport::{Advertised, Buffers, LinkInfo, Msg, Placement, Transport, TransportError};
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    time::Instant,
+};
+
+/// Messages that may wait for the writer.
+const QUEUE: usize = 64;
+
+/// How a channel behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct ChannelOptions {
+    /// A request without any answer, and a server without any word, are given up after this.
+    pub timeout: Duration,
+    /// Credits to strive for.
+    pub credits: u16,
+    /// Shorter reads and writes are not placed.
+    pub placement_threshold: usize,
+}
+
+/// What is kept with a request under way.
+pub(super) struct Slot {
+    pub answer: oneshot::Sender<Result<Reply, Error>>,
+    pub kept: Option<Box<dyn Advertised>>,
+    pub tree_id: u32,
+    pub need: Need,
+}
+
+/// One connection.
+pub(crate) struct Channel {
+    pub(super) table: Mutex<Table<Slot>>,
+    /// One permit for each credit that can be spent: waiting is fair and safe to drop.
+    pub(super) credits: Semaphore,
+    pub(super) queue: mpsc::Sender<Msg>,
+    pub(super) chores: mpsc::UnboundedSender<Chore>,
+    pub(super) fate: Fate,
+    pub(super) options: ChannelOptions,
+    security: OnceLock<Security>,
+    agreed: OnceLock<Negotiated>,
+    limit: watch::Sender<usize>,
+    started: Instant,
+    /// Milliseconds from `started` to the last sign of life.
+    pulse: AtomicU64,
+    pub(crate) buffers: Arc<dyn Buffers>,
+    pub(crate) placement: Option<Arc<dyn Placement>>,
+    pub(crate) info: LinkInfo,
+    pub(crate) counters: Counters,
+}
+
+impl Channel {
+    /// Starts the tasks of a connection.
+    pub fn start(transport: Box<dyn Transport>, options: ChannelOptions) -> Owner {
+        let halves = transport.split();
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let (chores, chores_to_do) = mpsc::unbounded_channel();
+        let (limit, limit_now) = watch::channel(smb_transport::INITIAL_LIMIT);
+        let channel = Arc::new(Self {
+            table: Mutex::new(Table::new(options.credits)),
+            credits: Semaphore::new(1),
+            queue,
+            chores,
+            fate: Fate::new(),
+            options,
+            security: OnceLock::new(),
+            agreed: OnceLock::new(),
+            limit,
+            started: Instant::now(),
+            pulse: AtomicU64::new(0),
+            buffers: halves.buffers,
+            placement: halves.placement,
+            info: halves.info,
+            counters: Counters::default(),
+        });
+        tokio::spawn(reader::run(channel.clone(), halves.receiver, limit_now));
+        tokio::spawn(writer::run(channel.clone(), halves.sender, queued));
+        tokio::spawn(keeper::run(channel.clone()));
+        tokio::spawn(janitor::run(channel.clone(), chores_to_do));
+        Owner(channel)
+    }
+
+    pub(super) fn table(&self) -> MutexGuard<'_, Table<Slot>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session's keys, once there are any.
+    pub fn security(&self) -> Option<&Security> {
+        self.security.get()
+    }
+
+    /// What NEGOTIATE agreed on, once it has.
+    pub fn agreed(&self) -> Option<&Negotiated> {
+        self.agreed.get()
+    }
+
+    pub(super) fn set_agreed(&self, agreed: Negotiated) {
+        // A channel negotiates once.
+        let _ = self.agreed.set(agreed);
+    }
+
+    /// The session is established: from now on its keys count, and messages may be long.
+    pub(super) fn set_security(&self, security: Security) {
+        let _ = self.security.set(security);
+        let largest = self.agreed().map_or(0, |agreed| agreed.max_read.max(agreed.max_transact));
+        let room = usize::try_from(largest).unwrap_or(usize::MAX).saturating_add(64 * 1024);
+        self.limit.send_replace(room.max(smb_transport::INITIAL_LIMIT));
+    }
+
+    pub(super) fn multi_credit(&self) -> bool {
+        self.agreed().is_some_and(|agreed| agreed.multi_credit)
+    }
+
+    /// Ends the connection: all that waits fails with `error`, now.
+    pub fn end(&self, error: Error) {
+        if self.fate.end(error.clone()) {
+            tracing::debug!(%error, "channel ended");
+        }
+        self.credits.close();
+        let slots = self.table().fail();
+        for slot in slots {
+            // Dropping the kept memory parks it with the connection, which is what it needs.
+            let _ = slot.answer.send(Err(error.clone()));
+        }
+    }
+
+    /// Why the connection ended.
+    pub fn error(&self) -> Error {
+        self.fate.error().unwrap_or(Error::Transport(TransportError::Closed))
+    }
+
+    /// Whether the connection has ended.
+    pub fn has_ended(&self) -> bool {
+        self.fate.error().is_some()
+    }
+
+    /// A sign of life from the server.
+    pub(super) fn heard(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.pulse.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// When the server last gave a sign of life.
+    pub(super) fn last_heard(&self) -> Instant {
+        let after = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
+        self.started.checked_add(after).unwrap_or(self.started)
+    }
+
+    /// The most bytes one READ may ask for.
+    pub fn max_read(&self) -> usize {
+        self.largest(|agreed| agreed.max_read)
+    }
+
+    /// The most bytes one WRITE may carry.
+    pub fn max_write(&self) -> usize {
+        self.largest(|agreed| agreed.max_write)
+    }
+
+    /// The most bytes that any other answer may have.
+    pub fn max_transact(&self) -> usize {
+        self.largest(|agreed| agreed.max_transact)
+    }
+
+    fn largest(&self, of: impl Fn(&Negotiated) -> u32) -> usize {
+        let charge = self.table().largest_charge();
+        let max = u32::try_from(self.info.max_message).unwrap_or(u32::MAX).saturating_sub(64 * 1024);
+        let size = self.agreed().map_or(1, |agreed| largest(of(agreed), agreed, charge, max));
+        usize::try_from(size).unwrap_or(usize::MAX)
+    }
+
+    /// How `len` bytes of a READ or WRITE with that need travel.
+    pub fn placing(&self, len: usize, need: Need) -> Result<usize, Inline> {
+        let (Some(agreed), Some(security)) = (self.agreed(), self.security()) else {
+            return Err(Inline::NoPlacement);
+        };
+        self.placing_of(agreed).decide(len, security.may_place(need))
+    }
+
+    fn placing_of(&self, agreed: &Negotiated) -> Placing {
+        let limits = self.placement.as_ref().map(|placement| placement.limits());
+        Placing { limits, dialect: agreed.dialect, threshold: self.options.placement_threshold }
+    }
+
+    /// Whether the server is asked to invalidate placed memory with its answer.
+    pub fn invalidates(&self) -> bool {
+        self.agreed().is_some_and(|agreed| self.placing_of(agreed).invalidates())
+    }
+
+    /// Leaves something to be done when nobody waits for it.
+    pub fn chore(&self, chore: Chore) {
+        // After the channel's end there is nothing left to tidy up.
+        let _ = self.chores.send(chore);
+    }
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Channel").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+/// Who drops this ends the connection.
+#[derive(Debug)]
+pub(crate) struct Owner(Arc<Channel>);
+
+impl std::ops::Deref for Owner {
+    type Target = Arc<Channel>;
+    fn deref(&self) -> &Arc<Channel> {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.chore(Chore::Leave);
+    }
+}

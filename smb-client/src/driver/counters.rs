@@ -1,0 +1,45 @@
+//! What went over a channel, and how.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Payload bytes of READs and WRITEs, by the way they travelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// In messages.
+    pub inline: u64,
+    /// Placed directly.
+    pub placed: u64,
+    /// Copied once more, since they had to lie beside their header to be signed or sealed.
+    pub copied: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    inline: AtomicU64,
+    placed: AtomicU64,
+    copied: AtomicU64,
+}
+
+impl Counters {
+    pub fn inline(&self, bytes: usize) {
+        add(&self.inline, bytes);
+    }
+
+    pub fn placed(&self, bytes: usize) {
+        add(&self.placed, bytes);
+    }
+
+    pub fn copied(&self, bytes: usize) {
+        add(&self.copied, bytes);
+    }
+
+    pub fn read(&self) -> Traffic {
+        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic { inline: value(&self.inline), placed: value(&self.placed), copied: value(&self.copied) }
+    }
+}
+
+fn add(counter: &AtomicU64, bytes: usize) {
+    counter.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+}

@@ -1,0 +1,81 @@
+//! What the embedder decides.
+
+use crate::error::UsageError;
+use smb_proto::dialect::{Cipher, Dialect, SigningAlgorithm};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+
+/// Whether requests are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signing {
+    /// Never; a server that requires it is refused. For benchmarks.
+    Off,
+    /// Where the server requires it.
+    Allowed,
+    /// Always, unless sealed; a server that lets us in as a guest is refused.
+    #[default]
+    Required,
+}
+
+/// Whether requests are sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encryption {
+    /// Where the server or the share requires it.
+    #[default]
+    Allowed,
+    /// Always; a server that cannot is refused.
+    Required,
+}
+
+/// How a client behaves. [`Client::builder`](crate::Client::builder) sets them.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub dialects: RangeInclusive<Dialect>,
+    pub ciphers: Vec<Cipher>,
+    pub signing_algorithms: Vec<SigningAlgorithm>,
+    pub signing: Signing,
+    pub encryption: Encryption,
+    pub timeout: Duration,
+    pub credits: u16,
+    pub placement_threshold: usize,
+    pub keylog: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            dialects: Dialect::SMB_2_0_2..=Dialect::SMB_3_1_1,
+            ciphers: vec![Cipher::AES_128_GCM, Cipher::AES_256_GCM, Cipher::AES_128_CCM, Cipher::AES_256_CCM],
+            signing_algorithms: vec![
+                SigningAlgorithm::AES_GMAC,
+                SigningAlgorithm::AES_CMAC,
+                SigningAlgorithm::HMAC_SHA256,
+            ],
+            signing: Signing::default(),
+            encryption: Encryption::default(),
+            timeout: Duration::from_secs(60),
+            credits: 1024,
+            placement_threshold: 8192,
+            keylog: None,
+        }
+    }
+}
+
+impl Options {
+    /// Whether the options go together.
+    pub fn check(&self) -> Result<(), UsageError> {
+        let wrong = |option, rule| Err(UsageError::Option { option, rule });
+        if !Dialect::ALL.iter().any(|dialect| self.dialects.contains(dialect)) {
+            return wrong("dialects", "the range holds none from 2.0.2 to 3.1.1");
+        }
+        if self.encryption == Encryption::Required && self.ciphers.is_empty() {
+            return wrong("ciphers", "encryption is required, but no cipher is offered");
+        }
+        if self.signing_algorithms.is_empty() {
+            return wrong("signing_algorithms", "offer at least one");
+        }
+        if self.timeout.is_zero() {
+            return wrong("timeout", "must not be zero");
+        }
+        Ok(())
+    }
+}

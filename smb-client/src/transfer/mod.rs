@@ -1,0 +1,3 @@
+//! Bulk transfers: pipelined, bounded, verified, and never short in silence.
+
+pub(crate) mod pipeline;
