@@ -20,6 +20,7 @@ mod field;
 mod id;
 mod information;
 mod name;
+pub mod notify;
 mod pipe;
 mod rename;
 mod size;

@@ -1,5 +1,5 @@
-//! Messages that say nothing beyond their command: LOGOFF, TREE_DISCONNECT, ECHO, CANCEL, the FLUSH
-//! response — [MS-SMB2] 2.2.7, 2.2.8, 2.2.11, 2.2.12, 2.2.18, 2.2.28–2.2.30.
+//! Messages that say nothing beyond their command: LOGOFF, TREE_DISCONNECT, ECHO, CANCEL, the FLUSH and LOCK
+//! responses — [MS-SMB2] 2.2.7, 2.2.8, 2.2.11, 2.2.12, 2.2.18, 2.2.27–2.2.30.
 
 use crate::{
     codec::{
@@ -60,6 +60,10 @@ empty_message!(
 empty_message!(
     /// SMB2 FLUSH Response — [MS-SMB2] 2.2.18.
     FlushResponse, FLUSH, flush_response
+);
+empty_message!(
+    /// SMB2 LOCK Response — [MS-SMB2] 2.2.27.
+    LockResponse, LOCK, lock_response
 );
 empty_message!(
     /// SMB2 ECHO Request — [MS-SMB2] 2.2.28.

@@ -170,7 +170,7 @@ impl<'a> Message<'a> for IoctlResponse {
     }
 
     fn wire_len(&self) -> usize {
-        RESPONSE_FIXED + (self.input.len() + pad8(self.input.len()) + self.output.len()).max(1)
+        RESPONSE_FIXED + self.input.len() + pad8(self.input.len()) + self.output.len()
     }
 
     fn emit(&self, out: &mut impl BufMut) {
@@ -189,9 +189,6 @@ impl<'a> Message<'a> for IoctlResponse {
         out.put_slice(&self.input);
         out.put_bytes(0, pad8(self.input.len()));
         out.put_slice(&self.output);
-        if self.input.is_empty() && self.output.is_empty() {
-            out.put_u8(0);
-        }
     }
 }
 

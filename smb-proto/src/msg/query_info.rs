@@ -1,4 +1,5 @@
-//! SMB2 QUERY_INFO — [MS-SMB2] 2.2.37, 2.2.38 — and the response QUERY_DIRECTORY has in the same form.
+//! SMB2 QUERY_INFO — [MS-SMB2] 2.2.37, 2.2.38 — and the responses that QUERY_DIRECTORY and CHANGE_NOTIFY
+//! have in the same form — 2.2.34, 2.2.36.
 
 use crate::{
     codec::{
@@ -133,6 +134,10 @@ output_message!(
     /// SMB2 QUERY_DIRECTORY Response — [MS-SMB2] 2.2.34.
     QueryDirectoryResponse, QUERY_DIRECTORY
 );
+output_message!(
+    /// SMB2 CHANGE_NOTIFY Response — [MS-SMB2] 2.2.36: records of [`notify`](crate::fscc::notify).
+    ChangeNotifyResponse, CHANGE_NOTIFY
+);
 
 #[cfg(test)]
 mod tests {
@@ -172,5 +177,11 @@ mod tests {
         QueryDirectoryResponse,
         bytes().prop_map(|output| QueryDirectoryResponse { output }),
         |m: &QueryDirectoryResponse| vec![Part::new((2, 2), (4, 4), m.output.clone())]
+    );
+    message_tests!(
+        change_notify_response,
+        ChangeNotifyResponse,
+        bytes().prop_map(|output| ChangeNotifyResponse { output }),
+        |m: &ChangeNotifyResponse| vec![Part::new((2, 2), (4, 4), m.output.clone())]
     );
 }

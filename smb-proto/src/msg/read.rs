@@ -107,7 +107,7 @@ impl ReadResponse<'_> {
     /// Writes the fixed part of a response whose `len` bytes of data the caller puts behind it.
     pub fn emit_head(len: u32, remaining: u32, flags: u32, out: &mut impl BufMut) {
         out.put_u16_le(17);
-        out.put_u8(if len == 0 { 0 } else { Self::DATA_OFFSET });
+        out.put_u8(Self::DATA_OFFSET);
         out.put_u8(0);
         out.put_u32_le(len);
         out.put_u32_le(remaining);
@@ -127,15 +127,12 @@ impl<'a> Message<'a> for ReadResponse<'a> {
     }
 
     fn wire_len(&self) -> usize {
-        RESPONSE_FIXED + self.data.len().max(1)
+        RESPONSE_FIXED + self.data.len()
     }
 
     fn emit(&self, out: &mut impl BufMut) {
         Self::emit_head(len32(self.data.len()), self.remaining, self.flags, out);
         out.put_slice(self.data);
-        if self.data.is_empty() {
-            out.put_u8(0);
-        }
     }
 }
 

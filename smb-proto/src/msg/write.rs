@@ -51,7 +51,8 @@ impl WriteRequest<'_> {
     /// struct's own `data` is not looked at.
     pub fn emit_head(&self, len: u32, out: &mut impl BufMut) {
         let info_len = self.channel.info_len();
-        let data_at = variable_offset(REQUEST_FIXED + info_len);
+        // Data that travels by RDMA has no place in the message: 3.2.4.7.
+        let data_at = if len == 0 && info_len > 0 { 0 } else { variable_offset(REQUEST_FIXED + info_len) };
         out.put_u16_le(49);
         out.put_u16_le(len16(data_at));
         out.put_u32_le(len);
