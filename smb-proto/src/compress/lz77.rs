@@ -113,10 +113,11 @@ impl Encoder {
         Self { out, flags: 0, flag_count: 0, flags_at: 0, half_at: None }
     }
 
+    /// `count` flags, no more than are free.
     #[inline]
-    fn flag(&mut self, flag: u32) {
-        self.flags = self.flags << 1 | flag;
-        self.flag_count += 1;
+    fn flags(&mut self, flags: u32, count: u32) {
+        self.flags = self.flags.checked_shl(count).unwrap_or(0) | flags;
+        self.flag_count += count;
         if self.flag_count == u32::BITS {
             self.put_flags(self.flags);
             self.flags_at = self.out.len();
@@ -165,9 +166,13 @@ impl Encoder {
 
 impl Sink for Encoder {
     fn literals(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.out.push(*byte);
-            self.flag(0);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let free = usize::try_from(u32::BITS - self.flag_count).unwrap_or(0);
+            let (now, behind) = rest.split_at_checked(free).unwrap_or((rest, &[]));
+            self.out.extend_from_slice(now);
+            self.flags(0, u32::try_from(now.len()).unwrap_or(0));
+            rest = behind;
         }
     }
 
@@ -178,7 +183,7 @@ impl Sink for Encoder {
         if let Some(longer) = length.checked_sub(IN_CODE) {
             self.put_longer(longer);
         }
-        self.flag(1);
+        self.flags(1, 1);
     }
 
     fn max_len(&self, _offset: usize) -> usize {
