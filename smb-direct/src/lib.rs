@@ -8,3 +8,6 @@
 //! ```
 pub mod rdma;
 pub mod smbd;
+mod transport;
+
+pub use transport::{Counters, DirectListener, Monitor, SmbDirect};

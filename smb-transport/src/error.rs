@@ -35,6 +35,9 @@ pub enum TransportError {
     /// Nothing happened for too long.
     #[error("timed out")]
     TimedOut,
+    /// A message of no bytes, which this transport cannot carry.
+    #[error("an empty message cannot be carried")]
+    Empty,
     /// Direct placement was refused or is not there.
     #[error("direct placement: {0}")]
     Placement(&'static str),

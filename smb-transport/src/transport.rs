@@ -95,6 +95,8 @@ pub trait SendHalf: Send {
     /// transport has taken all of it, which is the moment its buffers return to their pools (a transport
     /// that needs them longer keeps them).
     ///
+    /// A transport that cannot carry empty messages (SMB Direct) refuses one with [`TransportError::Empty`].
+    ///
     /// Dropping the future midway may leave part of a message sent: the connection is then unusable and
     /// the next call fails with [`TransportError::Closed`].
     fn send(&mut self, message: Msg) -> BoxFuture<'_, Result<(), TransportError>>;

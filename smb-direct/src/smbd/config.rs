@@ -76,6 +76,11 @@ impl Config {
         self
     }
 
+    /// Bytes of the receive to be posted before anything can arrive — [MS-SMBD] 3.1.4.1.
+    pub fn first_receive(&self) -> usize {
+        usize::try_from(self.max_receive_size.max(LEAST_RECEIVE)).unwrap_or(usize::MAX)
+    }
+
     /// Receives that may be posted at a time: what a receive queue must hold.
     pub fn receive_queue_depth(&self) -> usize {
         usize::from(self.receive_credit_max.max(2)).saturating_add(1)

@@ -28,6 +28,10 @@ impl Reassembler {
         Self { buffers, max, limit, partial: None, invalidated: None }
     }
 
+    pub(super) fn is_midway(&self) -> bool {
+        self.partial.is_some()
+    }
+
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }

@@ -10,7 +10,7 @@ mod placement;
 pub use messages::*;
 pub use placement::*;
 
-use crate::{Halves, IoBuf, Msg, Received, Transport, TransportError};
+use crate::{Halves, IoBuf, Kind, Msg, Received, Transport, TransportError};
 use std::{
     future::{Future, poll_fn},
     task::Poll,
@@ -56,6 +56,11 @@ pub(crate) async fn connected(make: impl AsyncFn() -> Pair) -> (Halves, Halves) 
     a.receiver.set_limit(usize::MAX);
     b.receiver.set_limit(usize::MAX);
     (a, b)
+}
+
+/// The shortest message the connection carries: SMB Direct has no empty ones.
+pub(crate) fn least(halves: &Halves) -> usize {
+    usize::from(halves.info.kind == Kind::Rdma)
 }
 
 /// Bytes that differ from place to place and from seed to seed: a period of 251, prime to every size in use.

@@ -10,8 +10,8 @@
 //!
 //! # Driving it
 //!
-//! Make an [`Engine`] when the RDMA connection stands, with one receive posted for what its first output asks. Then, in
-//! one place and in any order:
+//! Make an [`Engine`] when the RDMA connection stands, with one receive of [`Config::first_receive`] bytes posted. Then,
+//! in one place and in any order:
 //!
 //! 1. **Feed**: [`received`](Engine::received) for each receive that completes, [`sends_done`](Engine::sends_done) for
 //!    sends and RDMA writes, [`send`](Engine::send) for each upper-layer message, [`consumed`](Engine::consumed) when the
@@ -32,7 +32,7 @@ mod transmit;
 pub use super::fragment::Outgoing;
 pub use negotiate::Limits;
 
-use super::{CloseReason, Config, fragment::SendQueue, reassemble::Reassembler, wire::NegotiateRequest};
+use super::{CloseReason, Config, fragment::SendQueue, reassemble::Reassembler};
 use crate::rdma::{Head, SendRequest, WriteRequest};
 use credits::Credits;
 use keepalive::Keepalive;
@@ -119,17 +119,11 @@ impl Engine {
             outputs: VecDeque::new(),
             config,
         };
-        engine.begin(role);
-        engine
-    }
-
-    fn begin(&mut self, role: Role) {
-        let size = usize::try_from(self.config.max_receive_size).unwrap_or(usize::MAX);
-        self.outputs.push_back(Output::PostReceives { count: 1, size });
         if role == Role::Initiator {
-            let request: NegotiateRequest = negotiate::request(&self.config);
-            self.post(Head::new(|out| request.emit(out)));
+            let request = negotiate::request(&engine.config);
+            engine.post(Head::new(|out| request.emit(out)));
         }
+        engine
     }
 
     /// What to do next, if anything.
@@ -203,6 +197,11 @@ impl Engine {
     /// Send credits we hold and receives the peer may use.
     pub fn credits(&self) -> (u16, u16) {
         (self.credits.send(), self.credits.receive())
+    }
+
+    /// Whether an upper-layer message has begun and not ended.
+    pub fn is_midway(&self) -> bool {
+        self.reassembler.is_midway()
     }
 
     fn is_drained(&self) -> bool {

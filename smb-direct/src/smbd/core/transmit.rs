@@ -25,7 +25,7 @@ impl Engine {
         }
         if message.is_empty() {
             // On the wire it would be a message that only manages credits.
-            return Err(TransportError::Framing(0));
+            return Err(TransportError::Empty);
         }
         self.queue.push(message);
         self.pump(now);

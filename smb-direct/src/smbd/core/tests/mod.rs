@@ -4,7 +4,7 @@ mod rules;
 mod schedule;
 
 use super::*;
-use crate::smbd::wire::{DataHeader, NegotiateRequest};
+use crate::smbd::wire::DataHeader;
 use bytes::Bytes;
 use smb_transport::{IoBuf, Pool, Token};
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl End {
     fn new(role: Role, config: &Config, now: Instant) -> Self {
         let engine = Engine::new(role, config.clone(), Arc::new(Pool::new(0)), now);
         let (delivered, unread) = (Vec::new(), VecDeque::new());
-        Self { engine, posted: 0, undone: 0, delivered, unread, closed: None }
+        Self { engine, posted: 1, undone: 0, delivered, unread, closed: None }
     }
 
     /// Does what the engine says; returns what it sends.

@@ -2,7 +2,7 @@
 use super::*;
 use crate::smbd::{
     Violation,
-    wire::{Flags, NegotiateOutcome, NegotiateResponse, Negotiated, Version},
+    wire::{Flags, NegotiateOutcome, NegotiateRequest, NegotiateResponse, Negotiated, Version},
 };
 use smb_proto::{error::ParseError, status::NtStatus};
 

@@ -1,0 +1,37 @@
+//! Errors of a provider.
+
+use std::io;
+
+/// An RDMA operation or connection failed. What to do: another transport or another address where a connection does not
+/// come up; another channel where it was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RdmaError {
+    /// The connection is closed.
+    #[error("the RDMA connection is closed")]
+    Closed,
+    /// Nobody listens there.
+    #[error("nobody listens at that address")]
+    Refused,
+    /// The peer looked at the request and turned it down.
+    #[error("the peer rejected the connection")]
+    Rejected,
+    /// There is no device for that address.
+    #[error("no RDMA device: {0}")]
+    NoDevice(&'static str),
+    /// The device went away.
+    #[error("the RDMA device was removed")]
+    DeviceRemoved,
+    /// A message met no posted receive, or one too small for it.
+    #[error("the receiver was not ready")]
+    ReceiverNotReady,
+    /// Memory was reached for that is not open, or not for that, or not so far.
+    #[error("remote access refused: {0}")]
+    RemoteAccess(&'static str),
+    /// A queue is full, or a request is over what the device does at a time.
+    #[error("over a limit of the device: {0}")]
+    Limit(&'static str),
+    /// The system reported an error.
+    #[error("{0}")]
+    Io(io::ErrorKind),
+}

@@ -1,0 +1,79 @@
+//! Where SMB Direct connections come in.
+
+use super::{SmbDirect, connection::lost, set_up};
+use crate::{
+    rdma::{Acceptor, Incoming, Provider},
+    smbd::{Config, core::Role},
+};
+use smb_transport::{BoxFuture, Kind, Listener, Transport, TransportError};
+use std::{fmt, net::SocketAddr};
+use tokio::task::JoinSet;
+
+/// Negotiations that may be under way; more peers wait.
+const HANDSHAKES: usize = 64;
+
+/// Accepts connections and negotiates with each in its own task, so that a slow peer holds up nobody.
+pub struct DirectListener {
+    acceptor: Box<dyn Acceptor>,
+    config: Config,
+    handshakes: JoinSet<Result<SmbDirect, TransportError>>,
+}
+
+impl DirectListener {
+    /// Listens.
+    pub async fn bind(
+        provider: &dyn Provider,
+        at: SocketAddr,
+        config: Config,
+    ) -> Result<Self, TransportError> {
+        let acceptor = provider.listen(at).await.map_err(|error| lost(&error))?;
+        Ok(Self { acceptor, config, handshakes: JoinSet::new() })
+    }
+
+    /// The next connection that is negotiated. Cancel-safe.
+    pub async fn accept_direct(&mut self) -> Result<SmbDirect, TransportError> {
+        loop {
+            let may_accept = self.handshakes.len() < HANDSHAKES;
+            tokio::select! {
+                Some(outcome) = self.handshakes.join_next() => {
+                    // A peer that fails in its handshake is no error of the listener.
+                    if let Ok(Ok(transport)) = outcome {
+                        return Ok(transport);
+                    }
+                }
+                incoming = self.acceptor.incoming(), if may_accept => {
+                    let incoming = incoming.map_err(|error| lost(&error))?;
+                    self.handshakes.spawn(handshake(incoming, self.config.clone()));
+                }
+            }
+        }
+    }
+}
+
+async fn handshake(incoming: Box<dyn Incoming>, config: Config) -> Result<SmbDirect, TransportError> {
+    let pair = incoming.accept(set_up(&config)).await.map_err(|error| lost(&error))?;
+    SmbDirect::negotiate(pair, Role::Responder, config).await
+}
+
+impl Listener for DirectListener {
+    fn kind(&self) -> Kind {
+        Kind::Rdma
+    }
+
+    fn local(&self) -> Option<SocketAddr> {
+        self.acceptor.local()
+    }
+
+    fn accept(&mut self) -> BoxFuture<'_, Result<Box<dyn Transport>, TransportError>> {
+        Box::pin(async move {
+            let transport: Box<dyn Transport> = Box::new(self.accept_direct().await?);
+            Ok(transport)
+        })
+    }
+}
+
+impl fmt::Debug for DirectListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectListener").field("local", &self.acceptor.local()).finish_non_exhaustive()
+    }
+}
