@@ -6,8 +6,14 @@
 //! already split the path, refused `.`, `..`, empty and over-long components and reserved characters.
 
 mod case;
+#[cfg(target_os = "linux")]
+mod local;
 mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
+#[cfg(target_os = "linux")]
+pub use local::{LocalOptions, LocalShare};
 pub use memory::{Clock, MemoryShare};
 
 use smb_proto::{

@@ -232,3 +232,38 @@ impl Handle for Open {
         Box::pin(async move { self.list(after, most) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::testing::{self, Share as Client, buf};
+
+    #[tokio::test]
+    async fn every_behaviour() {
+        testing::all(|| Arc::new(MemoryShare::new())).await;
+    }
+
+    #[tokio::test]
+    async fn a_full_share_says_so_and_recovers() {
+        let share = Client::new(Arc::new(MemoryShare::with_limit(10)));
+        let file = share.file_of("f", &[1; 8]).await;
+        assert_eq!(file.write(8, buf(&[1; 3]), false).await, Err(NtStatus::DISK_FULL));
+        assert_eq!(share.backend().space().await, Ok(Space { total: 10, available: 2 }));
+        file.remove().await.unwrap();
+        drop(file);
+        assert_eq!(share.backend().space().await, Ok(Space { total: 10, available: 10 }));
+    }
+
+    #[tokio::test]
+    async fn times_come_from_the_clock() {
+        let now = Arc::new(AtomicU64::new(100));
+        let clock = Arc::clone(&now);
+        let clock: Clock = Arc::new(move || FileTime(clock.load(Ordering::Relaxed)));
+        let share = Client::new(Arc::new(MemoryShare::with_clock(1 << 20, clock)));
+        let file = share.file("f").await;
+        now.store(200, Ordering::Relaxed);
+        file.write(0, buf(b"x"), false).await.unwrap();
+        let times = file.metadata().await.unwrap().times;
+        assert_eq!((times.creation, times.last_write), (FileTime(100), FileTime(200)));
+    }
+}

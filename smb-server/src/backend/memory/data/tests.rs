@@ -1,3 +1,5 @@
+#![allow(clippy::as_conversions)]
+
 use super::*;
 
 fn data(limit: u64) -> (Arc<Quota>, Data) {

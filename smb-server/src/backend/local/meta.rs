@@ -1,0 +1,129 @@
+//! What the host knows of a file, in the protocol's terms.
+
+use super::errno::status;
+use crate::backend::{FileKey, Metadata, Result, SetMetadata};
+use rustix::{
+    fd::AsFd,
+    fs::{
+        AtFlags, FileType, Mode, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_OMIT, fchmod,
+        futimens, statx,
+    },
+};
+use smb_proto::msg::{FileAttributes, FileTime, FileTimes};
+
+/// What was asked of a file at one moment.
+#[derive(Clone, Copy)]
+pub(super) struct Stat(Statx);
+
+/// What kind of thing a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Directory,
+    Symlink,
+    /// A fifo, socket or device: never opened, never listed.
+    Special,
+}
+
+impl Stat {
+    /// Of an open file.
+    pub(super) fn of(fd: impl AsFd) -> Result<Self> {
+        Self::at(fd, "", AtFlags::EMPTY_PATH).map_err(status)
+    }
+
+    /// Of a name in a directory; a link is not followed.
+    pub(super) fn of_name(directory: impl AsFd, name: &str) -> rustix::io::Result<Self> {
+        Self::at(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    fn at(fd: impl AsFd, name: &str, flags: AtFlags) -> rustix::io::Result<Self> {
+        statx(fd, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME).map(Self)
+    }
+
+    fn mode(&self) -> u32 {
+        self.0.stx_mode.into()
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match FileType::from_raw_mode(self.mode()) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Symlink,
+            _ => Kind::Special,
+        }
+    }
+
+    pub(super) fn key(&self) -> FileKey {
+        let volume = u64::from(self.0.stx_dev_major) << 32 | u64::from(self.0.stx_dev_minor);
+        FileKey { volume, file: self.0.stx_ino }
+    }
+
+    /// Whether the mode lets nobody write, which is what READONLY means here. Asked even of root, whom the host
+    /// would let write.
+    pub(super) fn is_readonly(&self) -> bool {
+        self.kind() == Kind::File && self.mode() & 0o222 == 0
+    }
+
+    fn attributes(&self) -> FileAttributes {
+        match self.kind() {
+            Kind::Directory => FileAttributes::DIRECTORY,
+            _ if self.is_readonly() => FileAttributes::READONLY,
+            _ => FileAttributes::NORMAL,
+        }
+    }
+
+    fn times(&self) -> FileTimes {
+        let birth = StatxFlags::from_bits_retain(self.0.stx_mask).contains(StatxFlags::BTIME);
+        let (change, last_write) = (time(self.0.stx_ctime), time(self.0.stx_mtime));
+        // Where the file system keeps no birth time, the earlier of the two is the best guess, as in Samba.
+        let creation = if birth { time(self.0.stx_btime) } else { change.min(last_write) };
+        FileTimes { creation, last_access: time(self.0.stx_atime), last_write, change }
+    }
+
+    pub(super) fn metadata(&self) -> Metadata {
+        let file = self.kind() == Kind::File;
+        let end_of_file = if file { self.0.stx_size } else { 0 };
+        Metadata {
+            key: self.key(),
+            attributes: self.attributes(),
+            times: self.times(),
+            end_of_file,
+            allocation_size: if end_of_file == 0 { 0 } else { self.0.stx_blocks.saturating_mul(512) },
+            links: if file { self.0.stx_nlink } else { 1 },
+        }
+    }
+}
+
+fn time(time: StatxTimestamp) -> FileTime {
+    FileTime::from_unix(time.tv_sec, time.tv_nsec)
+}
+
+fn timespec(time: Option<FileTime>) -> Timespec {
+    let Some(time) = time else { return Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT } };
+    let (seconds, nanoseconds) = time.to_unix();
+    Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() }
+}
+
+/// Sets what the host can keep: the times of access and write, and READONLY. Creation and change times are the
+/// file system's own, and the other attributes have no place here; they are left as they are.
+pub(super) fn set(fd: impl AsFd, set: SetMetadata) -> Result<()> {
+    if let Some(attributes) = set.attributes {
+        set_readonly(&fd, attributes.contains(FileAttributes::READONLY))?;
+    }
+    if set.last_access.is_none() && set.last_write.is_none() {
+        return Ok(());
+    }
+    let times =
+        Timestamps { last_access: timespec(set.last_access), last_modification: timespec(set.last_write) };
+    futimens(&fd, &times).map_err(status)
+}
+
+fn set_readonly(fd: impl AsFd, readonly: bool) -> Result<()> {
+    let now = Stat::of(&fd)?;
+    if now.kind() != Kind::File || now.is_readonly() == readonly {
+        return Ok(());
+    }
+    let mode = now.mode() & 0o7777;
+    let mode = if readonly { mode & !0o222 } else { mode | 0o200 };
+    fchmod(&fd, Mode::from_raw_mode(mode)).map_err(status)
+}

@@ -1,0 +1,110 @@
+//! A directory of the host as a share.
+//!
+//! ```text
+//! path ─▶ sandbox (directory descriptor + one name, never above the root, no link followed)
+//!      ─▶ open (regular files and directories only) ─▶ handle ─▶ io · meta · listing · places
+//! ```
+//! - Symbolic links are as good as absent, as in Samba with `follow symlinks = no`; fifos, sockets and devices are
+//!   refused. Neither is listed.
+//! - Names that are not UTF-8, or hold characters that no client can send ([MS-FSCC] 2.1.5), are not listed.
+//! - READONLY is "nobody may write" in the mode. Other attributes and the creation time cannot be set.
+//! - Case: a name is tried as spelled first, then the directory is searched for another spelling.
+//! - Between looking at a name and removing or replacing it, a process of the host may put another file there; nothing
+//!   in the kernel's interface closes that gap. It is a gap between files of the share, never out of it.
+
+mod errno;
+mod handle;
+mod io;
+mod listing;
+mod meta;
+mod open;
+mod places;
+mod sandbox;
+
+use super::{Backend, Caller, Capabilities, OpenRequest, Opened, Result, Space};
+use handle::{LocalHandle, Open};
+use open::Wish;
+use places::Places;
+use sandbox::Root;
+use smb_proto::status::NtStatus;
+use smb_transport::BoxFuture;
+use std::{path::Path, sync::Arc};
+
+/// How a directory is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LocalOptions {
+    /// Nothing can be changed.
+    pub read_only: bool,
+    /// Entries that this process may not read are not listed.
+    pub hide_unreadable: bool,
+    /// Names are taken as spelled only. Without it, creating a file in a directory searches the directory.
+    pub case_sensitive: bool,
+}
+
+/// A directory of the host as a share. Needs a tokio runtime, whose blocking threads wait for the disk.
+///
+/// ```no_run
+/// use smb_server::backend::{LocalOptions, LocalShare};
+/// let share = LocalShare::open("/srv/images", LocalOptions::default())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct LocalShare {
+    share: Arc<Share>,
+}
+
+struct Share {
+    root: Root,
+    places: Places,
+    read_only: bool,
+    hide_unreadable: bool,
+}
+
+impl LocalShare {
+    /// Shares `directory`. Links on the way to it are followed; none below it ever is.
+    pub fn open(directory: impl AsRef<Path>, options: LocalOptions) -> std::io::Result<Self> {
+        let root = Root::open(directory.as_ref(), options.case_sensitive)?;
+        let LocalOptions { read_only, hide_unreadable, .. } = options;
+        Ok(Self { share: Arc::new(Share { root, places: Places::default(), read_only, hide_unreadable }) })
+    }
+}
+
+/// Runs `work` where waiting is allowed.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(NtStatus::INTERNAL_ERROR))
+}
+
+impl Share {
+    fn open(self: &Arc<Self>, wish: &Wish) -> Result<Opened> {
+        let got = wish.grant(self)?;
+        let (created, metadata) = (got.created, got.stat.metadata());
+        let open = Open::new(Arc::clone(self), got)?;
+        Ok(Opened { handle: Arc::new(LocalHandle(Arc::new(open))), created, metadata })
+    }
+
+    fn space(&self) -> Result<Space> {
+        let stat = rustix::fs::fstatvfs(self.root.fd()).map_err(errno::status)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Space { total: bytes(stat.f_blocks), available: bytes(stat.f_bavail) })
+    }
+}
+
+impl Backend for LocalShare {
+    fn capabilities(&self) -> Capabilities {
+        let case_sensitive = self.share.root.is_case_sensitive();
+        Capabilities { writable: !self.share.read_only, case_sensitive, sparse: false, stream: false }
+    }
+
+    fn open<'a>(&'a self, _: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {
+        let (share, wish) = (Arc::clone(&self.share), Wish::from(request));
+        Box::pin(blocking(move || share.open(&wish)))
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<Space>> {
+        let share = Arc::clone(&self.share);
+        Box::pin(blocking(move || share.space()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

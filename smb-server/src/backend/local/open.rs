@@ -1,0 +1,174 @@
+//! Opening and creating, all of it on a blocking thread.
+
+use super::{
+    Share,
+    errno::status,
+    meta::{Kind, Stat},
+    sandbox::{Spot, is_plain},
+};
+use crate::backend::{Existing, OpenRequest, Result, Type};
+use rustix::{
+    fd::OwnedFd,
+    fs::{Mode, OFlags, mkdirat, openat},
+    io::Errno,
+};
+use smb_proto::{msg::FileAttributes, status::NtStatus};
+
+/// An [`OpenRequest`] that outlives its call.
+pub(super) struct Wish {
+    path: Vec<String>,
+    wanted: Type,
+    existing: Existing,
+    read: bool,
+    write: bool,
+    attributes: FileAttributes,
+}
+
+/// What was opened.
+pub(super) struct Got {
+    pub(super) fd: OwnedFd,
+    pub(super) stat: Stat,
+    /// Where; the root is nowhere.
+    pub(super) spot: Option<Spot>,
+    pub(super) created: bool,
+    /// Whether `fd` only names the file (`O_PATH`).
+    pub(super) path_only: bool,
+}
+
+/// How often an open starts again because the name changed under it.
+const ATTEMPTS: usize = 16;
+/// Never follow, never wait for a fifo's other end, never take a terminal.
+const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+impl From<OpenRequest<'_>> for Wish {
+    fn from(request: OpenRequest<'_>) -> Self {
+        let OpenRequest { path, wanted, existing, read, write, attributes } = request;
+        Self { path: path.to_vec(), wanted, existing, read, write, attributes }
+    }
+}
+
+impl Wish {
+    /// Does it.
+    pub(super) fn grant(&self, share: &Share) -> Result<Got> {
+        if self.write && share.read_only {
+            return Err(NtStatus::MEDIA_WRITE_PROTECTED);
+        }
+        for _ in 0..ATTEMPTS {
+            let Some(mut spot) = share.root.find(&self.path)? else { return self.open_root(share) };
+            let got = match share.root.stat(&mut spot)? {
+                Some(stat) => self.open_existing(&spot, &stat)?,
+                None => self.create(share, &spot)?,
+            };
+            if let Some((fd, stat, created)) = got {
+                let path_only = !created && self.path_only(stat.kind());
+                return Ok(Got { fd, stat, spot: Some(spot), created, path_only });
+            }
+        }
+        // Somebody keeps swapping what the name stands for.
+        Err(NtStatus::SHARING_VIOLATION)
+    }
+
+    fn open_root(&self, share: &Share) -> Result<Got> {
+        match (self.existing, self.wanted) {
+            (Existing::Forbidden, _) => return Err(NtStatus::OBJECT_NAME_COLLISION),
+            (_, Type::File) => return Err(NtStatus::FILE_IS_A_DIRECTORY),
+            _ => {}
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
+        let fd = openat(share.root.fd(), ".", flags, Mode::empty()).map_err(status)?;
+        let stat = Stat::of(&fd)?;
+        Ok(Got { fd, stat, spot: None, created: false, path_only: false })
+    }
+
+    fn path_only(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Directory => !self.read,
+            _ => !self.read && !self.write,
+        }
+    }
+
+    /// `None`: the name has changed in the meantime.
+    fn open_existing(&self, spot: &Spot, stat: &Stat) -> Result<Option<(OwnedFd, Stat, bool)>> {
+        match (stat.kind(), self.existing, self.wanted) {
+            (Kind::Symlink, Existing::Required, _) => return Err(NtStatus::OBJECT_NAME_NOT_FOUND),
+            (_, Existing::Forbidden, _) => return Err(NtStatus::OBJECT_NAME_COLLISION),
+            (Kind::Symlink | Kind::Special, ..) => return Err(NtStatus::ACCESS_DENIED),
+            (Kind::Directory, _, Type::File) => return Err(NtStatus::FILE_IS_A_DIRECTORY),
+            (Kind::File, _, Type::Directory) => return Err(NtStatus::NOT_A_DIRECTORY),
+            (Kind::File, ..) if self.write && stat.is_readonly() => return Err(NtStatus::ACCESS_DENIED),
+            _ => {}
+        }
+        match openat(&spot.directory, &spot.name, self.flags(stat.kind()), Mode::empty()) {
+            Ok(fd) => {
+                let opened = Stat::of(&fd)?;
+                let same = opened.key() == stat.key() && opened.kind() == stat.kind();
+                Ok(same.then_some((fd, opened, false)))
+            }
+            // It became a link, went away, became a fifo or another type.
+            Err(Errno::LOOP | Errno::NOENT | Errno::NXIO | Errno::NOTDIR | Errno::ISDIR) => Ok(None),
+            Err(errno) => Err(status(errno)),
+        }
+    }
+
+    fn flags(&self, kind: Kind) -> OFlags {
+        let access = match (kind, self.read, self.write) {
+            (Kind::Directory, true, _) => OFlags::RDONLY | OFlags::DIRECTORY,
+            (Kind::Directory, false, _) => OFlags::PATH | OFlags::DIRECTORY,
+            (_, false, false) => OFlags::PATH,
+            (_, false, true) => OFlags::WRONLY,
+            (_, true, false) => OFlags::RDONLY,
+            (_, true, true) => OFlags::RDWR,
+        };
+        access | SAFE
+    }
+
+    /// `None`: somebody else created it in the meantime.
+    fn create(&self, share: &Share, spot: &Spot) -> Result<Option<(OwnedFd, Stat, bool)>> {
+        if self.existing == Existing::Required {
+            return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
+        }
+        if share.read_only {
+            return Err(NtStatus::MEDIA_WRITE_PROTECTED);
+        }
+        if !is_plain(&spot.name) {
+            return Err(NtStatus::OBJECT_NAME_INVALID);
+        }
+        let made = match self.wanted {
+            Type::Directory => self.make_directory(spot),
+            Type::File | Type::Any => self.make_file(spot),
+        };
+        match made {
+            Ok(fd) => {
+                let stat = Stat::of(&fd)?;
+                Ok(Some((fd, stat, true)))
+            }
+            Err(Errno::EXIST) => Ok(None),
+            // The directory itself was removed.
+            Err(Errno::NOENT) => Err(NtStatus::OBJECT_PATH_NOT_FOUND),
+            Err(errno) => Err(status(errno)),
+        }
+    }
+
+    fn make_directory(&self, spot: &Spot) -> rustix::io::Result<OwnedFd> {
+        mkdirat(&spot.directory, &spot.name, Mode::from_raw_mode(0o777))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
+        openat(&spot.directory, &spot.name, flags, Mode::empty())
+    }
+
+    fn make_file(&self, spot: &Spot) -> rustix::io::Result<OwnedFd> {
+        let readonly = self.attributes.contains(FileAttributes::READONLY);
+        let mode = Mode::from_raw_mode(if readonly { 0o444 } else { 0o666 });
+        let access = match (self.read, self.write) {
+            (_, false) => OFlags::RDONLY,
+            (false, true) => OFlags::WRONLY,
+            (true, true) => OFlags::RDWR,
+        };
+        openat(&spot.directory, &spot.name, access | OFlags::CREATE | OFlags::EXCL | SAFE, mode)
+    }
+}
+
+/// Opens a file that is only named so far for changing what is known of it.
+pub(super) fn reopen(spot: &Spot, named: &Stat) -> Result<OwnedFd> {
+    let fd = openat(&spot.directory, &spot.name, OFlags::RDONLY | SAFE, Mode::empty()).map_err(status)?;
+    if Stat::of(&fd)?.key() == named.key() { Ok(fd) } else { Err(NtStatus::FILE_DELETED) }
+}

@@ -1,0 +1,139 @@
+//! Where the open files are: all opens of a file by one name share that name, so that a rename through one of them is
+//! known to the others.
+
+use super::{errno::status, meta::Stat, sandbox::Spot};
+use crate::backend::{FileKey, Result};
+use rustix::{
+    fd::OwnedFd,
+    fs::{AtFlags, RenameFlags, renameat, renameat_with, unlinkat},
+    io::Errno,
+};
+use smb_proto::status::NtStatus;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+/// One name of an open file.
+pub(super) struct Place {
+    key: FileKey,
+    directory_key: FileKey,
+    spot: Mutex<Spot>,
+}
+
+/// The places of all open files of a share.
+#[derive(Default)]
+pub(super) struct Places {
+    open: Mutex<HashMap<FileKey, Vec<Weak<Place>>>>,
+}
+
+impl Places {
+    fn open(&self) -> MutexGuard<'_, HashMap<FileKey, Vec<Weak<Place>>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The place of the file `key` at `spot`.
+    pub(super) fn enter(&self, key: FileKey, spot: Spot) -> Result<Arc<Place>> {
+        let directory_key = Stat::of(&spot.directory)?.key();
+        let mut open = self.open();
+        let known = open.entry(key).or_default();
+        let same =
+            |place: &Arc<Place>| place.directory_key == directory_key && place.spot().name == spot.name;
+        if let Some(place) = known.iter().filter_map(Weak::upgrade).find(same) {
+            return Ok(place);
+        }
+        let place = Arc::new(Place { key, directory_key, spot: Mutex::new(spot) });
+        known.retain(|place| place.strong_count() > 0);
+        known.push(Arc::downgrade(&place));
+        Ok(place)
+    }
+
+    /// A handle on the file went away.
+    pub(super) fn leave(&self, key: FileKey, place: Option<Arc<Place>>) {
+        drop(place);
+        let mut open = self.open();
+        if open.get(&key).is_some_and(|places| places.iter().all(|place| place.strong_count() == 0)) {
+            open.remove(&key);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.open().len()
+    }
+}
+
+impl Place {
+    fn spot(&self) -> MutexGuard<'_, Spot> {
+        self.spot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it is now.
+    pub(super) fn current(&self) -> Spot {
+        self.spot().clone()
+    }
+
+    /// Fails where the name has come to stand for another file, or for none.
+    fn verify(&self, spot: &Spot) -> Result<Stat> {
+        match Stat::of_name(&spot.directory, &spot.name) {
+            Ok(stat) if stat.key() == self.key => Ok(stat),
+            Ok(_) | Err(Errno::NOENT) => Err(NtStatus::FILE_DELETED),
+            Err(errno) => Err(status(errno)),
+        }
+    }
+
+    /// Removes the name, unless it has come to stand for another file.
+    pub(super) fn remove(&self, flags: AtFlags) -> Result<()> {
+        let spot = self.spot();
+        if self.verify(&spot)?.is_readonly() {
+            return Err(NtStatus::CANNOT_DELETE);
+        }
+        unlinkat(&spot.directory, &spot.name, flags).map_err(status)
+    }
+
+    /// Moves to `to`, where nothing must be.
+    pub(super) fn rename(&self, to: Spot) -> Result<()> {
+        let mut spot = self.spot();
+        self.verify(&spot)?;
+        if spot.name == to.name && Stat::of(&spot.directory)?.key() == Stat::of(&to.directory)?.key() {
+            return Ok(());
+        }
+        move_to_nothing(&spot, &to)?;
+        *spot = to;
+        Ok(())
+    }
+
+    /// Moves to `to`, where there is a file spelled `there`; it is gone afterwards.
+    pub(super) fn replace(&self, to: Spot, there: &str) -> Result<()> {
+        let mut spot = self.spot();
+        self.verify(&spot)?;
+        renameat(&spot.directory, &spot.name, &to.directory, there).map_err(rename_status)?;
+        *spot = Spot { directory: Arc::clone(&to.directory), name: there.to_owned() };
+        if there != to.name {
+            move_to_nothing(&spot, &to)?;
+            *spot = to;
+        }
+        Ok(())
+    }
+}
+
+fn move_to_nothing(from: &Spot, to: &Spot) -> Result<()> {
+    let (old, new): (&OwnedFd, &OwnedFd) = (&from.directory, &to.directory);
+    match renameat_with(old, &from.name, new, &to.name, RenameFlags::NOREPLACE) {
+        // The file system cannot do both in one step: look, then move.
+        Err(Errno::INVAL | Errno::NOSYS) => match Stat::of_name(new, &to.name) {
+            Err(Errno::NOENT) => renameat(old, &from.name, new, &to.name).map_err(rename_status),
+            Err(errno) => Err(status(errno)),
+            Ok(_) => Err(NtStatus::OBJECT_NAME_COLLISION),
+        },
+        other => other.map_err(rename_status),
+    }
+}
+
+/// What keeps a rename from happening; a directory cannot go into itself.
+fn rename_status(errno: Errno) -> NtStatus {
+    match errno {
+        Errno::INVAL | Errno::NOTDIR | Errno::ISDIR => NtStatus::ACCESS_DENIED,
+        other => status(other),
+    }
+}
