@@ -78,7 +78,8 @@ impl Buffers for Pool {
 
 /// The smallest class that holds `len` bytes of payload.
 fn class_for(len: usize) -> Option<u32> {
-    (SMALLEST..=LARGEST).find(|class| len <= (1usize << class) + SLACK)
+    let class = len.saturating_sub(SLACK).checked_next_power_of_two()?.trailing_zeros().max(SMALLEST);
+    (class <= LARGEST).then_some(class)
 }
 
 /// Bytes of a block of `class`.
@@ -108,8 +109,8 @@ impl Shelf {
 
     fn put(&self, block: Vec<u8>) {
         let size = block.len();
-        let class = (SMALLEST..=LARGEST).find(|class| class_size(*class) == size);
-        let Some(class) = class.and_then(|class| self.class(class)) else { return };
+        // Only blocks of a class have a home.
+        let Some(class) = self.class(size.saturating_sub(OVERHEAD).trailing_zeros()) else { return };
         if self.reserve(size) {
             class.lock().unwrap_or_else(PoisonError::into_inner).push(block);
         }
@@ -168,6 +169,22 @@ mod tests {
         assert_eq!(size(1 << 20), size((1 << 20) + 200));
         assert!(size((1 << 20) + 200) < (1 << 20) + (64 << 10));
         assert!(size((1 << 20) + SLACK + 1) > 2 << 20);
+    }
+
+    #[test]
+    fn classes_are_the_smallest_that_hold() {
+        for (len, class) in [
+            (0, SMALLEST),
+            (4096 + SLACK, SMALLEST),
+            (4097 + SLACK, SMALLEST + 1),
+            ((1 << 20) + SLACK, 20),
+            ((1 << 20) + SLACK + 1, 21),
+            ((1 << LARGEST) + SLACK, LARGEST),
+        ] {
+            assert_eq!(class_for(len), Some(class), "{len}");
+        }
+        assert_eq!(class_for((1 << LARGEST) + SLACK + 1), None);
+        assert_eq!(class_for(usize::MAX), None);
     }
 
     #[test]
