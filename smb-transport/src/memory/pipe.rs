@@ -91,9 +91,12 @@ impl Pipe {
         }
     }
 
-    /// Ends the direction; the first end counts.
+    /// Ends the direction; the first end counts. It is not orderly while messages are still on their way: a lost
+    /// message must not look like one never sent.
     pub(super) fn end(&self, end: End) {
         let mut state = self.lock();
+        let on_their_way = state.messages > state.queue.len();
+        let end = if end == End::Orderly && on_their_way { End::Reset } else { end };
         state.end.get_or_insert(end);
         let unheard = if end == End::Deaf { std::mem::take(&mut state.queue) } else { VecDeque::new() };
         drop(state);

@@ -124,17 +124,7 @@ impl Registry {
         work: impl FnOnce(&mut [u8]),
     ) -> Result<(), Refusal> {
         let piece = self.lock().pieces.get(&segment.token).cloned().ok_or("no such token")?;
-        if piece.access != access {
-            return Err("the token does not allow this access");
-        }
-        let range = piece.locate(segment).ok_or("outside the memory of the token")?;
-        let mut lent = piece.region.lock();
-        if !lent.live.contains(&segment.token) {
-            return Err("the token is no longer valid");
-        }
-        let bytes = lent.buf.as_mut().and_then(|buf| buf.get_mut(range)).ok_or("the memory is gone")?;
-        work(bytes);
-        Ok(())
+        piece.access(segment, access, work)
     }
 
     /// Ends what `token` allows. The memory of a region that nobody can reach or reclaim any more is freed.
@@ -182,6 +172,20 @@ impl Table {
 }
 
 impl Piece {
+    /// The token may have gone since the piece was looked up: what counts is the region's own list.
+    fn access(&self, segment: &Segment, access: Access, work: impl FnOnce(&mut [u8])) -> Result<(), Refusal> {
+        if self.access != access {
+            return Err("the token does not allow this access");
+        }
+        let range = self.locate(segment).ok_or("outside the memory of the token")?;
+        let mut lent = self.region.lock();
+        if !lent.live.contains(&segment.token) {
+            return Err("the token is no longer valid");
+        }
+        work(lent.buf.as_mut().and_then(|buf| buf.get_mut(range)).ok_or("the memory is gone")?);
+        Ok(())
+    }
+
     /// Where the segment's bytes lie in the region's buffer.
     fn locate(&self, segment: &Segment) -> Option<Range<usize>> {
         let offset = usize::try_from(segment.address.checked_sub(self.base)?).ok()?;
@@ -216,6 +220,24 @@ mod tests {
         assert_eq!(segments(&to, 0, 4), Some(vec![]));
         assert_eq!(segments(&to, 14, 4), None);
         assert_eq!(segments(&[descriptor(u64::MAX, 1, 8)], 8, 4), None);
+    }
+
+    #[test]
+    fn a_token_that_goes_after_it_was_looked_up_is_no_good() {
+        for ending in [false, true] {
+            let registry = Registry::default();
+            let (region, all) = registry.open(IoBuf::copied(b"abcd"), Access::RemoteWrite, 4).unwrap();
+            let token = Token(all[0].token);
+            let piece = registry.lock().pieces[&token].clone();
+            if ending {
+                registry.end();
+            } else {
+                registry.invalidate(token).unwrap();
+            }
+            let segment = Segment { token, address: all[0].offset, local: 0..4 };
+            piece.access(&segment, Access::RemoteWrite, |bytes| bytes.fill(0)).unwrap_err();
+            assert_eq!(&registry.take_back(&region).unwrap()[..], b"abcd");
+        }
     }
 
     #[test]

@@ -223,6 +223,34 @@ async fn close_waits_for_what_is_still_held() {
 }
 
 #[tokio::test]
+async fn dropped_with_data_still_held_is_no_orderly_end() {
+    let gate = Gate::closed();
+    let (mut a, mut b) = split(pieces(Some(gate.clone()), None));
+    let advertised = a.placement.clone().unwrap().advertise(IoBuf::alloc(100), Access::RemoteWrite).unwrap();
+    b.sender.send(Msg::inline(IoBuf::copied(b"first"))).await.unwrap();
+    b.sender.send(push(advertised.descriptors(), 3, None)).await.unwrap();
+    assert_eq!(testing::receive(&mut a).await.message[..], *b"first");
+    gate.waiting(1).await;
+    drop(b);
+    assert!(matches!(a.receiver.recv().await, Err(TransportError::Io { .. })));
+    assert_eq!(advertised.reclaim().await.unwrap()[..], [0; 100]);
+}
+
+#[tokio::test]
+async fn a_dropped_sender_leaves_what_is_held_to_arrive() {
+    let gate = Gate::closed();
+    let (mut a, mut b) = split(pieces(Some(gate.clone()), None));
+    let advertised = a.placement.clone().unwrap().advertise(IoBuf::alloc(100), Access::RemoteWrite).unwrap();
+    b.sender.send(push(advertised.descriptors(), 3, None)).await.unwrap();
+    gate.waiting(1).await;
+    drop(b.sender);
+    gate.open();
+    testing::receive(&mut a).await;
+    assert!(matches!(a.receiver.recv().await, Ok(None)));
+    assert_eq!(advertised.reclaim().await.unwrap()[..], [3; 100]);
+}
+
+#[tokio::test]
 async fn what_is_too_large_to_place_is_given_back() {
     let (a, _b) = split(pieces(None, None));
     let placement = a.placement.clone().unwrap();

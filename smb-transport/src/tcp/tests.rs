@@ -101,6 +101,8 @@ async fn a_stranger_is_believed_little() {
     let (mut ours, mut peer) = against_bytes().await;
     peer.write_all(&[0, 0xFF, 0xFF, 0xFF]).await.unwrap();
     let limit = crate::INITIAL_LIMIT;
+    // Nothing but the prefix has come; a receiver that waited for the rest would wait for ever.
+    peer.shutdown().await.unwrap();
     assert_eq!(ours.receiver.recv().await.unwrap_err(), TransportError::TooLong { len: 0xFF_FFFF, limit });
 }
 
@@ -114,6 +116,19 @@ async fn too_long_to_frame_is_refused_before_a_byte_is_sent() {
     let mut bytes = [0; 5];
     peer.read_exact(&mut bytes).await.unwrap();
     assert_eq!(&bytes, b"\0\0\0\x01x");
+}
+
+#[tokio::test]
+async fn a_send_dropped_midway_is_the_last() {
+    let (mut ours, mut peer) = against_bytes().await;
+    let bigs = (0..8).map(|_| testing::message(&ours, &vec![1; 8 << 20])).collect();
+    assert!(testing::at_most(1, ours.sender.send_all(bigs)).await.is_none(), "64 MiB fit no socket buffer");
+    let after = testing::message(&ours, b"after");
+    assert_eq!(ours.sender.send(after).await, Err(TransportError::Closed));
+    drop(ours);
+    let mut rest = Vec::new();
+    peer.read_to_end(&mut rest).await.unwrap();
+    assert!(!rest.ends_with(b"after") && !rest.is_empty());
 }
 
 #[tokio::test]
