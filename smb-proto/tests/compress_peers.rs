@@ -1,7 +1,10 @@
 //! Streams of other implementations, decompressed: `data/compress/README.md` says whose.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use smb_proto::{compress::decompress, dialect::CompressionAlgorithm};
+use smb_proto::{
+    compress::{Negotiated, decompress},
+    dialect::CompressionAlgorithm,
+};
 use std::{fs, path::Path};
 
 /// Xorshift, as in `oracle.py`.
@@ -67,4 +70,32 @@ fn lz4_of_the_reference() {
 #[test]
 fn lznt1_of_compcol() {
     check(CompressionAlgorithm::LZNT1, "lznt1-compcol.hex");
+}
+
+/// A WRITE of [`memory`] and a run: SMB2 header, fixed part, data.
+fn write_request() -> Vec<u8> {
+    let data = [memory(), vec![0x55; 100]].concat();
+    let mut out = b"\xfeSMB\x40\0\x01\0\0\0\0\0\x09\0\x01\0".to_vec();
+    out.extend([0; 8]);
+    out.extend(7u64.to_le_bytes());
+    out.extend([0; 32]);
+    out.extend([49, 0, 112, 0]);
+    out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+    out.extend([0; 8]);
+    out.extend([0xab; 16]);
+    out.extend([0; 16]);
+    out.extend(data);
+    out
+}
+
+/// Frames of ours that Wireshark decompresses to the same WRITE: a chain with runs at both ends, and one without chain.
+#[test]
+fn frames_that_wireshark_reads() {
+    for (name, chained) in [("frame-chained-lz77.hex", true), ("frame-unchained-lznt1.hex", false)] {
+        let algorithms =
+            vec![CompressionAlgorithm::PATTERN_V1, CompressionAlgorithm::LZ77, CompressionAlgorithm::LZNT1];
+        let negotiated = Negotiated { algorithms, chained };
+        let message = write_request();
+        assert!(negotiated.decompress(&stream(name), message.len()).unwrap() == message, "{name}");
+    }
 }
