@@ -2,7 +2,8 @@
 """Cuts the SMB Direct messages out of a capture of SMB Direct over iWARP: smbd.py CAPTURE OUT_DIR [MAX_BYTES]
 
 Writes the two negotiation messages and one data transfer message of each kind ([MS-SMBD] 2.2.3: whole, first,
-middle and last fragment, credits only, answer requested) of each direction, at most MAX_BYTES (1500) long.
+middle and last fragment, credits only, answer requested) of each direction, at most MAX_BYTES (1500) long; and all
+messages of each direction, one per line, in client.lines and server.lines.
 """
 import struct
 import sys
@@ -43,7 +44,9 @@ def main():
     written, counts = set(), {}
     for side, stream in directions(Path(sys.argv[1]).read_bytes()):
         fragmented = False
-        for n, (_, send) in enumerate(iwarp.sends(stream)):
+        sends = [send for _, send in iwarp.sends(stream)]
+        (out / f"{side}.lines").write_text("".join(send.hex() + "\n" for send in sends))
+        for n, send in enumerate(sends):
             if n == 0:
                 name = "negotiate-request" if side == "client" else "negotiate-response"
             else:

@@ -14,6 +14,8 @@ mod error;
 pub mod mem;
 mod pair;
 mod region;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod work;
 
 pub use depths::Depths;

@@ -23,7 +23,8 @@ pub struct SetUp {
     pub first_receive: usize,
 }
 
-/// Sizes of the queues.
+/// Sizes of the queues; no more is taken, even where the device has room. A place is free again when its completion has
+/// been taken from [`QueuePair::poll_completions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queues {
     /// Sends and writes that may be posted and not done. Reads are not among them: [`Depths`] bounds those.

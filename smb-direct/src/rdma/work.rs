@@ -1,6 +1,6 @@
 //! What is posted to a queue pair: owned buffers in, owned buffers out.
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use smb_transport::IoBuf;
 pub use smb_transport::Token;
 use std::{ops::Range, sync::Arc};
@@ -16,15 +16,16 @@ pub struct Head {
 }
 
 impl Head {
-    /// What `emit` writes, cut at [`HEAD_LEN`] bytes.
-    pub fn new(emit: impl FnOnce(&mut bytes::buf::Limit<&mut Vec<u8>>)) -> Self {
-        let mut all = Vec::with_capacity(HEAD_LEN);
-        emit(&mut (&mut all).limit(HEAD_LEN));
-        let mut head = Self { bytes: [0; HEAD_LEN], len: all.len().min(HEAD_LEN) };
-        for (to, from) in head.bytes.iter_mut().zip(&all) {
-            *to = *from;
-        }
-        head
+    /// What `emit` writes: at most [`HEAD_LEN`] bytes.
+    ///
+    /// # Panics
+    /// Where it writes more.
+    pub fn new(emit: impl FnOnce(&mut &mut [u8])) -> Self {
+        let mut bytes = [0; HEAD_LEN];
+        let mut space: &mut [u8] = &mut bytes;
+        emit(&mut space);
+        let len = HEAD_LEN - space.len();
+        Self { bytes, len }
     }
 }
 

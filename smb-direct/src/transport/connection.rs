@@ -183,25 +183,15 @@ impl Connection {
         self.timer.notify_one();
     }
 
-    /// Takes what the provider has done.
+    /// Takes what the provider has done. All of it before the engine is asked what to do: one message may then grant the
+    /// credits of many.
     pub(super) fn complete(&self, batch: &mut Vec<Completion>) {
         let now = now();
-        for completion in batch.drain(..) {
-            self.with(|inner| match completion {
-                Completion::Received { message, invalidated } => {
-                    inner.engine.received(now, message, invalidated)
-                }
-                Completion::Sent => inner.engine.sends_done(now, 1),
-                // Nobody may wait for it any more; the buffer goes back to its pool then.
-                Completion::Read { id, into } => {
-                    drop(inner.reads.remove(&id).map(|read| read.done.send(into)));
-                }
-                Completion::Disconnected(fault) => {
-                    inner.fault = inner.fault.or(fault);
-                    inner.engine.link_down();
-                }
-            });
-        }
+        self.with(|inner| {
+            for completion in batch.drain(..) {
+                inner.complete(now, completion);
+            }
+        });
     }
 
     /// Resolves once the negotiation is over.
@@ -222,6 +212,19 @@ impl Connection {
 }
 
 impl Inner {
+    fn complete(&mut self, now: Instant, completion: Completion) {
+        match completion {
+            Completion::Received { message, invalidated } => self.engine.received(now, message, invalidated),
+            Completion::Sent => self.engine.sends_done(now, 1),
+            // Nobody may wait for it any more; the buffer goes back to its pool then.
+            Completion::Read { id, into } => drop(self.reads.remove(&id).map(|read| read.done.send(into))),
+            Completion::Disconnected(fault) => {
+                self.fault = self.fault.or(fault);
+                self.engine.link_down();
+            }
+        }
+    }
+
     /// When the task has something to do at the latest.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let engine = self.engine.deadline()?;
@@ -265,6 +268,11 @@ impl Inner {
         self.next_read = id.wrapping_add(1);
         self.reads.insert(id, Read { done, _depth: depth });
         (id, is_done)
+    }
+
+    /// A read that could not be posted.
+    pub(super) fn forget_read(&mut self, id: u64) {
+        self.reads.remove(&id);
     }
 
     /// Why the connection ended, where that was not in an orderly way.

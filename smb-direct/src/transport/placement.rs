@@ -73,7 +73,10 @@ impl DirectPlacement {
         };
         let (id, done) = self.connection.with(|inner| inner.await_read(depth));
         let posted = self.connection.pair().post_read(id, ReadRequest { into, parts });
-        posted.map_err(|error| lost(&error))?;
+        if let Err(error) = posted {
+            self.connection.lock().forget_read(id);
+            return Err(lost(&error));
+        }
         done.await.map_err(|_| self.refused())
     }
 

@@ -144,3 +144,15 @@ impl Incoming for MemIncoming {
         let _ = self.request.answer.send(Err(RdmaError::Rejected));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdma::testing::Made;
+
+    async fn usual() -> Made {
+        (Arc::new(MemNetwork::default()), SocketAddr::from(([127, 0, 0, 1], 5445)))
+    }
+
+    crate::provider_conformance!(conformance, usual);
+}

@@ -1,5 +1,6 @@
 //! Two engines over a lossless queue, in any order of events.
 mod keepalive;
+mod recorded;
 mod rules;
 mod schedule;
 

@@ -79,6 +79,30 @@ fn violation(end: &End) -> Option<Violation> {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn whatever_a_peer_sends_nothing_panics_and_nothing_goes_on_after_the_end(
+        negotiated: bool,
+        messages in proptest::collection::vec(proptest::collection::vec(proptest::num::u8::ANY, 0..60), 1..6),
+        patches in proptest::collection::vec((0..24usize, proptest::num::u8::ANY), 1..6),
+    ) {
+        let mut end = if negotiated { told([]) } else { End::new(Role::Responder, &tiny(), Instant::now()) };
+        let patched = patches.iter().map(|(at, value)| {
+            let mut bytes = message(header(1, 0), b"data").0;
+            bytes[*at] = *value;
+            bytes
+        });
+        for bytes in patched.chain(messages.iter().cloned()) {
+            end.engine.received(Instant::now(), IoBuf::copied(&bytes), None);
+            end.drain();
+            end.engine.sends_done(Instant::now(), 1);
+            end.drain();
+        }
+        let (_, receives) = end.engine.credits();
+        assert!(receives <= 3, "no more receives than the configuration allows");
+    }
+}
+
 #[test]
 fn requests_that_break_a_rule() {
     let cases = [
