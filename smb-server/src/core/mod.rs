@@ -1,0 +1,35 @@
+//! The protocol's decisions, by concern. Nothing here knows a socket, a task, a clock or a random number:
+//! time and randomness are arguments, and what is to be done is returned.
+//!
+//! ```text
+//!  negotiate ─▶ connection ─▶ session ─▶ tree ─▶ open ─▶ share_mode
+//!               (window,       │ channel          │ access · path · pattern
+//!                pending)      └ keys             │
+//!                                     dispatch ───┘ what a command needs
+//! ```
+//!
+//! Driving contract: a driver feeds each received message to the connection's core (window, then dispatch), runs the
+//! handler it names, and emits the answer with the credits the core grants. Locks here are held for look-ups
+//! only, never while bytes are hashed, sealed, copied or stored.
+
+pub mod access;
+pub mod channel;
+pub mod connection;
+pub mod dispatch;
+pub mod negotiate;
+pub mod open;
+pub mod path;
+pub mod pattern;
+pub mod pending;
+pub mod placement;
+pub mod session;
+pub mod share_mode;
+pub mod tree;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, whatever a task that died inside may have left: every critical section here leaves the state whole at
+/// each step.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,248 @@
+//! Opens of a session, by file id — [MS-SMB2] 3.3.1.10.
+//!
+//! The table is in shards, so that channels of one session do not wait for each other, and closes for good when the
+//! session ends: an open that comes too late is refused instead of left behind.
+
+use super::{lock, share_mode::Claim};
+use crate::{backend::Handle, share::Share};
+use smb_proto::{
+    msg::{Access, FileId},
+    status::NtStatus,
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+const SHARDS: usize = 16;
+
+/// How far a directory was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The pattern of the listing.
+    pub pattern: String,
+    /// The last name looked at.
+    pub after: Cursor,
+    /// Whether anything matched so far.
+    pub matched: bool,
+}
+
+/// A place in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cursor {
+    /// At the beginning.
+    Start,
+    /// Behind `.`.
+    Dot,
+    /// Behind `..`.
+    DotDot,
+    /// Behind this entry.
+    Name(String),
+}
+
+/// An open file or directory.
+pub struct Open {
+    /// Its file id.
+    pub id: FileId,
+    /// The share connection it belongs to.
+    pub tree_id: u32,
+    /// The share.
+    pub share: Arc<Share>,
+    /// What it may do.
+    pub granted: Access,
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// FILE_DELETE_ON_CLOSE was given.
+    pub delete_on_close: bool,
+    /// CreateOptions that FileModeInformation tells and sets.
+    pub mode: AtomicU32,
+    /// CurrentByteOffset of FilePositionInformation.
+    pub position: AtomicU64,
+    /// The back end's handle.
+    pub handle: Arc<dyn Handle>,
+    path: Mutex<Vec<String>>,
+    scan: Mutex<Option<Scan>>,
+    claim: Mutex<Option<Claim>>,
+}
+
+/// What an open begins with.
+pub struct NewOpen {
+    /// Its file id, unguessable.
+    pub id: FileId,
+    /// The share connection.
+    pub tree_id: u32,
+    /// The share.
+    pub share: Arc<Share>,
+    /// What it may do.
+    pub granted: Access,
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// FILE_DELETE_ON_CLOSE was given.
+    pub delete_on_close: bool,
+    /// The mode.
+    pub mode: u32,
+    /// The back end's handle.
+    pub handle: Arc<dyn Handle>,
+    /// The path.
+    pub path: Vec<String>,
+    /// Its place among the file's opens.
+    pub claim: Claim,
+}
+
+impl Open {
+    /// An open.
+    pub fn new(new: NewOpen) -> Self {
+        Self {
+            id: new.id,
+            tree_id: new.tree_id,
+            share: new.share,
+            granted: new.granted,
+            directory: new.directory,
+            delete_on_close: new.delete_on_close,
+            mode: AtomicU32::new(new.mode),
+            position: AtomicU64::new(0),
+            handle: new.handle,
+            path: Mutex::new(new.path),
+            scan: Mutex::new(None),
+            claim: Mutex::new(Some(new.claim)),
+        }
+    }
+
+    /// STATUS_ACCESS_DENIED unless the open may do one of `access`.
+    pub fn require(&self, access: Access) -> Result<(), NtStatus> {
+        if self.granted.intersects(access) { Ok(()) } else { Err(NtStatus::ACCESS_DENIED) }
+    }
+
+    /// The path from the share's root.
+    pub fn path(&self) -> Vec<String> {
+        lock(&self.path).clone()
+    }
+
+    /// The file was renamed.
+    pub fn set_path(&self, path: Vec<String>) {
+        *lock(&self.path) = path;
+    }
+
+    /// The listing under way.
+    pub fn scan(&self) -> Option<Scan> {
+        lock(&self.scan).clone()
+    }
+
+    /// Keeps the listing under way.
+    pub fn set_scan(&self, scan: Scan) {
+        *lock(&self.scan) = Some(scan);
+    }
+
+    /// Whether the file goes when its last open does.
+    pub fn delete_pending(&self) -> bool {
+        lock(&self.claim).as_ref().is_some_and(Claim::delete_pending)
+    }
+
+    /// Sets or clears that.
+    pub fn set_delete_pending(&self, on: bool) {
+        if let Some(claim) = lock(&self.claim).as_ref() {
+            claim.set_delete_pending(on);
+        }
+    }
+
+    /// The open's place among the file's opens, to give up; `None` the second time.
+    pub fn take_claim(&self) -> Option<Claim> {
+        lock(&self.claim).take()
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").field("id", &self.id).field("granted", &self.granted).finish_non_exhaustive()
+    }
+}
+
+type Shard = Mutex<Option<HashMap<u64, Arc<Open>>>>;
+
+/// The opens of a session.
+#[derive(Debug)]
+pub struct Opens {
+    limit: usize,
+    count: AtomicUsize,
+    /// `None` once the session has ended.
+    shards: [Shard; SHARDS],
+}
+
+impl Opens {
+    /// None yet, and never more than `limit`.
+    pub fn new(limit: usize) -> Self {
+        let shards = std::array::from_fn(|_| Mutex::new(Some(HashMap::new())));
+        Self { limit, count: AtomicUsize::new(0), shards }
+    }
+
+    fn shard(&self, volatile: u64) -> Option<&Shard> {
+        let shards = u64::try_from(SHARDS).ok()?;
+        self.shards.get(usize::try_from(volatile % shards).ok()?)
+    }
+
+    /// Adds an open. Gives it back where there is no place: too many, or the session has ended.
+    pub fn insert(&self, open: Arc<Open>) -> Result<(), NtStatus> {
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return Err(NtStatus::TOO_MANY_OPENED_FILES);
+        }
+        let mut shard = self.shard(open.id.volatile).map(lock);
+        if let Some(map) = shard.as_mut().and_then(|shard| shard.as_mut())
+            && !map.contains_key(&open.id.volatile)
+        {
+            map.insert(open.id.volatile, open);
+            return Ok(());
+        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        Err(NtStatus::USER_SESSION_DELETED)
+    }
+
+    /// The open called `id`.
+    pub fn get(&self, id: FileId) -> Option<Arc<Open>> {
+        let shard = lock(self.shard(id.volatile)?);
+        shard.as_ref()?.get(&id.volatile).filter(|open| open.id == id).cloned()
+    }
+
+    /// Takes an open out; whoever gets it closes it.
+    pub fn remove(&self, id: FileId) -> Option<Arc<Open>> {
+        let mut shard = lock(self.shard(id.volatile)?);
+        let map = shard.as_mut()?;
+        map.get(&id.volatile).filter(|open| open.id == id)?;
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        map.remove(&id.volatile)
+    }
+
+    /// Takes out the opens of one share connection.
+    pub fn remove_tree(&self, tree_id: u32) -> Vec<Arc<Open>> {
+        let mut gone = Vec::new();
+        for shard in &self.shards {
+            if let Some(map) = lock(shard).as_mut() {
+                gone.extend(map.extract_if(|_, open| open.tree_id == tree_id).map(|(_, open)| open));
+            }
+        }
+        self.count.fetch_sub(gone.len(), Ordering::Relaxed);
+        gone
+    }
+
+    /// Takes out all opens and refuses new ones.
+    pub fn close(&self) -> Vec<Arc<Open>> {
+        let gone: Vec<_> = self
+            .shards
+            .iter()
+            .filter_map(|shard| lock(shard).take())
+            .flat_map(HashMap::into_values)
+            .collect();
+        self.count.fetch_sub(gone.len(), Ordering::Relaxed);
+        gone
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,132 @@
+//! Requests under way, for CANCEL and interim responses — [MS-SMB2] 3.3.4.2, 3.3.5.16.
+//!
+//! ```text
+//!   begin ──▶ Sync ── go_async ──▶ Async ── finish ──▶ (gone)
+//!               │                    │ cancel by AsyncId or MessageId
+//!               └──── finish ────────┴──────▶ (gone)
+//! ```
+
+use std::collections::HashMap;
+
+/// Which request a CANCEL means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// By MessageId: a request that has no interim response yet.
+    Message(u64),
+    /// By AsyncId.
+    Async(u64),
+}
+
+/// The requests under way on one connection, each with what cancels it.
+#[derive(Debug)]
+pub struct Pending<C> {
+    requests: HashMap<u64, Entry<C>>,
+    by_async: HashMap<u64, u64>,
+    last_async: u64,
+    async_bytes: usize,
+    limits: AsyncLimits,
+}
+
+/// What may wait behind interim responses, which give the client its credits back.
+#[derive(Debug, Clone, Copy)]
+pub struct AsyncLimits {
+    /// Bytes of the requests.
+    pub bytes: usize,
+    /// Their number.
+    pub count: usize,
+}
+
+#[derive(Debug)]
+struct Entry<C> {
+    cancel: C,
+    bytes: usize,
+    async_id: Option<u64>,
+}
+
+impl<C> Pending<C> {
+    /// None under way.
+    pub fn new(limits: AsyncLimits) -> Self {
+        Self { requests: HashMap::new(), by_async: HashMap::new(), last_async: 0, async_bytes: 0, limits }
+    }
+
+    /// A request of `bytes` begins to wait.
+    pub fn begin(&mut self, message_id: u64, bytes: usize, cancel: C) {
+        self.requests.insert(message_id, Entry { cancel, bytes, async_id: None });
+    }
+
+    /// Gives a request an AsyncId. `None` where too much waits already: the request goes on synchronously and
+    /// keeps its credits, which is what bounds a client that fills a stream nobody reads.
+    pub fn go_async(&mut self, message_id: u64) -> Option<u64> {
+        let entry = self.requests.get_mut(&message_id)?;
+        let bytes = self.async_bytes.saturating_add(entry.bytes);
+        let full = bytes > self.limits.bytes || self.by_async.len() >= self.limits.count;
+        if full || entry.async_id.is_some() {
+            return None;
+        }
+        self.async_bytes = bytes;
+        self.last_async += 1;
+        entry.async_id = Some(self.last_async);
+        self.by_async.insert(self.last_async, message_id);
+        entry.async_id
+    }
+
+    /// A request is done.
+    pub fn finish(&mut self, message_id: u64) {
+        if let Some(entry) = self.requests.remove(&message_id)
+            && let Some(async_id) = entry.async_id
+        {
+            self.by_async.remove(&async_id);
+            self.async_bytes = self.async_bytes.saturating_sub(entry.bytes);
+        }
+    }
+
+    /// What cancels the request that `target` names.
+    pub fn find(&self, target: Target) -> Option<&C> {
+        let message_id = match target {
+            Target::Message(id) => id,
+            Target::Async(id) => *self.by_async.get(&id)?,
+        };
+        self.requests.get(&message_id).map(|entry| &entry.cancel)
+    }
+
+    /// How many wait.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Whether none waits.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn found_by_both_names_until_finished() {
+        let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 5 });
+        pending.begin(7, 10, "seven");
+        assert_eq!(pending.find(Target::Message(7)), Some(&"seven"));
+        let id = pending.go_async(7).unwrap();
+        assert_eq!(pending.find(Target::Async(id)), Some(&"seven"));
+        assert_eq!(pending.go_async(7), None, "one interim response only");
+        pending.finish(7);
+        assert!(pending.find(Target::Async(id)).is_none() && pending.is_empty());
+    }
+
+    #[test]
+    fn waiting_bytes_are_bounded() {
+        let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 5 });
+        pending.begin(1, 60, ());
+        pending.begin(2, 60, ());
+        let first = pending.go_async(1).unwrap();
+        assert_eq!(pending.go_async(2), None);
+        pending.finish(1);
+        assert_ne!(pending.go_async(2), Some(first));
+        assert_eq!(pending.go_async(3), None, "unknown");
+    }
+}

@@ -1,0 +1,176 @@
+//! What the tasks of one connection share.
+
+use super::writer::Outgoing;
+use crate::{
+    core::{
+        channel::Channel,
+        connection::Connection,
+        lock,
+        negotiate::Agreed,
+        open::Open,
+        pending::{AsyncLimits, Pending},
+        session::Session,
+        share_mode::Released,
+    },
+    server::Shared,
+};
+use smb_proto::{error::PeerViolation, status::NtStatus};
+use smb_transport::{Buffers, LinkInfo, Placement};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+/// One connection.
+pub(crate) struct Conn {
+    pub(crate) id: u64,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) info: LinkInfo,
+    pub(crate) buffers: Arc<dyn Buffers>,
+    pub(crate) placement: Option<Arc<dyn Placement>>,
+    pub(crate) core: Mutex<Connection>,
+    pub(crate) pending: Mutex<Pending<Arc<Notify>>>,
+    pub(super) queue: mpsc::Sender<Outgoing>,
+    pub(super) slots: Arc<Semaphore>,
+    channels: Mutex<HashMap<u64, Arc<Channel>>>,
+    budget: Arc<Semaphore>,
+    authenticated: AtomicBool,
+    gone: watch::Sender<bool>,
+}
+
+/// Where a connection's messages go.
+const QUEUE: usize = 64;
+
+impl Conn {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        info: LinkInfo,
+        buffers: Arc<dyn Buffers>,
+        placement: Option<Arc<dyn Placement>>,
+    ) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
+        let (queue, outgoing) = mpsc::channel(QUEUE);
+        let limits = &shared.config.limits;
+        let waiting = AsyncLimits { bytes: limits.async_bytes, count: limits.max_pending / 2 };
+        let conn = Self {
+            id: shared.next_connection(),
+            core: Mutex::new(Connection::new(limits.max_credits)),
+            pending: Mutex::new(Pending::new(waiting)),
+            slots: Arc::new(Semaphore::new(limits.max_pending.max(1))),
+            budget: Arc::new(Semaphore::new(budget(limits.outbound_bytes))),
+            channels: Mutex::default(),
+            authenticated: AtomicBool::new(false),
+            gone: watch::Sender::new(false),
+            shared,
+            info,
+            buffers,
+            placement,
+            queue,
+        };
+        (Arc::new(conn), outgoing)
+    }
+
+    /// What was negotiated.
+    pub(crate) fn agreed(&self) -> Result<Arc<Agreed>, NtStatus> {
+        lock(&self.core).agreed().cloned().ok_or(NtStatus::INVALID_PARAMETER)
+    }
+
+    /// The channel of a session here; not of one that has ended.
+    pub(crate) fn channel(&self, session_id: u64) -> Option<Arc<Channel>> {
+        lock(&self.channels).get(&session_id).filter(|channel| !channel.session.ended()).cloned()
+    }
+
+    /// Sessions here.
+    pub(crate) fn sessions(&self) -> usize {
+        lock(&self.channels).len()
+    }
+
+    /// A session is valid here from now on.
+    pub(crate) fn add_channel(&self, channel: Channel) {
+        lock(&self.channels).insert(channel.session.id, Arc::new(channel));
+        lock(&self.core).authenticated();
+        self.authenticated.store(true, Ordering::Release);
+    }
+
+    /// A session is not valid here any more.
+    pub(crate) fn remove_channel(&self, session_id: u64) {
+        let mut channels = lock(&self.channels);
+        channels.remove(&session_id);
+        self.authenticated.store(!channels.is_empty(), Ordering::Release);
+    }
+
+    pub(super) fn take_channels(&self) -> Vec<Arc<Channel>> {
+        lock(&self.channels).drain().map(|(_, channel)| channel).collect()
+    }
+
+    /// Whether somebody has authenticated.
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Acquire)
+    }
+
+    /// Ends the connection because of what the peer did.
+    pub(crate) fn violated(&self, violation: PeerViolation) {
+        tracing::warn!(conn = self.id, %violation, "dropping the connection");
+        self.end();
+    }
+
+    /// Ends the connection.
+    pub(crate) fn end(&self) {
+        self.gone.send_replace(true);
+    }
+
+    /// Whether the connection is over.
+    pub(super) fn is_gone(&self) -> bool {
+        *self.gone.borrow()
+    }
+
+    /// Resolves when the connection is over.
+    pub(super) async fn gone(&self) {
+        // The sender is `self`'s.
+        let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
+    }
+
+    /// Waits for `bytes` of room for an answer.
+    pub(crate) async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, NtStatus> {
+        let most = u32::try_from(budget(self.shared.config.limits.outbound_bytes)).unwrap_or(u32::MAX);
+        let permits = self.budget.clone().acquire_many_owned(bytes.min(most));
+        permits.await.map_err(|_| NtStatus::CONNECTION_DISCONNECTED)
+    }
+}
+
+/// Permits of the outbound budget.
+fn budget(bytes: usize) -> usize {
+    bytes.clamp(1, Semaphore::MAX_PERMITS)
+}
+
+/// Ends an open: gives its place up, removes the file where it was the last and that was asked for, and tells the back
+/// end. `orderly` says that the client closed it.
+pub(crate) async fn close_open(open: &Open, orderly: bool) -> Result<(), NtStatus> {
+    let Some(claim) = open.take_claim() else { return Err(NtStatus::FILE_CLOSED) };
+    if open.delete_on_close {
+        claim.set_delete_pending(true);
+    }
+    let removed = match claim.release() {
+        Released::Kept => Ok(()),
+        Released::Delete(_deleting) => open.handle.remove().await,
+    };
+    let closed = open.handle.close(orderly).await;
+    if let Err(status) = removed {
+        tracing::info!(%status, "a file that was to be deleted stays");
+    }
+    closed
+}
+
+/// Ends a session and all it has open.
+pub(crate) async fn end_session(shared: &Shared, session: &Session) {
+    if !session.end() {
+        return;
+    }
+    shared.sessions.remove(session.id);
+    for open in session.opens.close() {
+        let _ = close_open(&open, false).await;
+    }
+}

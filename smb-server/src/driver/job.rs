@@ -1,0 +1,245 @@
+//! One frame's requests: run in order, answered in one frame.
+//!
+//! ```text
+//!   frame ─ open seal ─▶ parts ─▶ for each: chain · session · signature · share ─▶ handler ─▶ draft ─┐
+//!                                              still waiting after a while: interim response         │
+//!                                              CANCEL, connection gone: given up                     ▼
+//!                                                                                    one frame of answers
+//! ```
+
+use super::{
+    connection::Conn,
+    request::{Outcome, Request},
+    respond::{self, Draft, Terms, failure},
+    writer::Held,
+};
+use crate::{
+    core::{
+        channel::Channel,
+        dispatch::{self, Chain, Needs, Protection},
+        lock,
+        pending::Target,
+        session::Session,
+    },
+    entropy, handlers,
+};
+use smb_proto::{
+    command::Command,
+    error::PeerViolation,
+    header::{Header, HeaderFlags, Route},
+    status::NtStatus,
+};
+use smb_transport::IoBuf;
+use std::{
+    future::{Future, poll_fn},
+    ops::Range,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+
+/// A frame that was taken in: its MessageIds are out of the window.
+pub(super) struct Job {
+    pub(super) frame: IoBuf,
+    pub(super) parts: Vec<(Header, Range<usize>)>,
+    /// The session whose seal it had.
+    pub(super) sealed: Option<Arc<Session>>,
+    pub(super) slot: OwnedSemaphorePermit,
+}
+
+/// Runs a frame's requests and sends their answers.
+pub(super) async fn run(conn: Arc<Conn>, job: Job) {
+    let Job { mut frame, parts, sealed, slot } = job;
+    let compound = parts.len() > 1;
+    let mut chain = Chain::default();
+    let mut drafts = Vec::with_capacity(parts.len());
+    for (header, range) in parts {
+        let message = if compound {
+            IoBuf::copied(frame.get(range).unwrap_or(&[]))
+        } else {
+            std::mem::replace(&mut frame, IoBuf::alloc(0))
+        };
+        let part = Part { conn: &conn, header, sealed: sealed.as_ref(), compound };
+        if let Some(draft) = part.run(message, &mut chain).await {
+            drafts.push(draft);
+        }
+        if conn.is_gone() {
+            return;
+        }
+    }
+    respond::send(&conn, drafts, sealed, Held(vec![slot])).await;
+}
+
+/// One request of a frame.
+struct Part<'a> {
+    conn: &'a Arc<Conn>,
+    header: Header,
+    sealed: Option<&'a Arc<Session>>,
+    compound: bool,
+}
+
+impl Part<'_> {
+    /// Runs it; `None` where there is no answer.
+    async fn run(mut self, mut message: IoBuf, chain: &mut Chain) -> Option<Draft> {
+        let protection = Protection { signed: false, sealed: self.sealed.is_some() };
+        let mut terms = Terms { header: self.header, protection, channel: None };
+        let ready = chain.enter(&mut self.header).and_then(|()| {
+            terms.header = self.header;
+            self.admit(&mut message, &mut terms)
+        });
+        let needs = match ready {
+            Ok(needs) => needs,
+            Err(_) if self.header.command == Command::CANCEL => return None,
+            Err(status) => {
+                chain.leave(self.header.command, status, None, None);
+                return Some(terms.draft(self.conn, failure(status), None));
+            }
+        };
+        if self.header.command == Command::CANCEL {
+            self.cancel();
+            return None;
+        }
+        let request = match self.request(message, &terms, needs, *chain) {
+            Ok(request) => request,
+            Err(status) => {
+                chain.leave(self.header.command, status, None, None);
+                return Some(terms.draft(self.conn, failure(status), None));
+            }
+        };
+        let (outcome, async_id) = self.drive(request, needs, &terms).await;
+        let answer = outcome.unwrap_or_else(failure);
+        chain.leave(self.header.command, answer.status, answer.file_id, answer.tree_id);
+        Some(terms.draft(self.conn, answer, async_id))
+    }
+
+    /// Finds the session, checks the signature, and whether both are what the command and the session need.
+    fn admit(&self, message: &mut IoBuf, terms: &mut Terms) -> Result<Needs, NtStatus> {
+        let needs = dispatch::needs(self.header.command).ok_or(NtStatus::INVALID_PARAMETER)?;
+        if let Some(session) = self.sealed
+            && session.id != self.header.session_id
+        {
+            self.conn.violated(PeerViolation::BadSeal);
+            return Err(NtStatus::USER_SESSION_DELETED);
+        }
+        terms.channel = self.conn.channel(self.header.session_id);
+        let Some(channel) = terms.channel.clone() else {
+            return if needs.session { Err(NtStatus::USER_SESSION_DELETED) } else { Ok(needs) };
+        };
+        if self.header.flags.contains(HeaderFlags::SIGNED) && self.sealed.is_none() {
+            verify(&channel, message)?;
+            terms.protection.signed = channel.signing.is_some();
+        }
+        if needs.session {
+            dispatch::admit(&channel.session, terms.protection)?;
+        }
+        if !needs.even_expired && channel.session.expired(entropy::now()) {
+            return Err(NtStatus::NETWORK_SESSION_EXPIRED);
+        }
+        Ok(needs)
+    }
+
+    fn request(
+        &self,
+        message: IoBuf,
+        terms: &Terms,
+        needs: Needs,
+        chain: Chain,
+    ) -> Result<Request, NtStatus> {
+        let session = terms.channel.as_ref().map(|channel| &channel.session);
+        let tree = session.and_then(|session| session.trees.get(self.header.tree_id()));
+        if needs.tree && tree.is_none() {
+            return Err(NtStatus::NETWORK_NAME_DELETED);
+        }
+        Ok(Request {
+            conn: self.conn.clone(),
+            header: self.header,
+            message,
+            protection: terms.protection,
+            channel: terms.channel.clone(),
+            tree,
+            chain,
+            compound: self.compound,
+        })
+    }
+
+    /// Cancels the request that a CANCEL names.
+    fn cancel(&self) {
+        let target = match self.header.route {
+            Route::Async { async_id } => Target::Async(async_id),
+            Route::Sync { .. } => Target::Message(self.header.message_id),
+        };
+        if let Some(cancel) = lock(&self.conn.pending).find(target) {
+            cancel.notify_one();
+        }
+    }
+
+    /// Runs the handler; one that has to wait gets an interim response after a while, and can be cancelled.
+    async fn drive(&self, request: Request, needs: Needs, terms: &Terms) -> (Outcome, Option<u64>) {
+        let bytes = request.message.len();
+        let mut handler = pin!(handlers::handle(request));
+        if let Some(outcome) = poll_once(&mut handler).await {
+            return (outcome, None);
+        }
+        if !needs.cancellable || self.compound {
+            return (handler.await, None);
+        }
+        let cancel = Arc::new(Notify::new());
+        lock(&self.conn.pending).begin(self.header.message_id, bytes, cancel.clone());
+        let waiting = Waiting { conn: self.conn, message_id: self.header.message_id };
+        let given_up = async {
+            tokio::select! {
+                () = cancel.notified() => NtStatus::CANCELLED,
+                () = self.conn.gone() => NtStatus::CONNECTION_DISCONNECTED,
+            }
+        };
+        let mut given_up = pin!(given_up);
+        let later = tokio::time::sleep(self.conn.shared.config.limits.interim_after);
+        tokio::select! {
+            biased;
+            outcome = &mut handler => return (outcome, None),
+            status = &mut given_up => return (Err(status), None),
+            () = later => {}
+        }
+        let async_id = lock(&self.conn.pending).go_async(waiting.message_id);
+        if let Some(async_id) = async_id {
+            let interim = vec![terms.interim(self.conn, async_id)];
+            respond::send(self.conn, interim, self.sealed.cloned(), Held::default()).await;
+        }
+        tokio::select! {
+            biased;
+            outcome = &mut handler => (outcome, async_id),
+            status = &mut given_up => (Err(status), async_id),
+        }
+    }
+}
+
+/// A request that waits is found by CANCEL until this is dropped.
+struct Waiting<'a> {
+    conn: &'a Conn,
+    message_id: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        lock(&self.conn.pending).finish(self.message_id);
+    }
+}
+
+/// Checks the signature of a request. A guest has no key to check with, and nothing that a signature could protect.
+fn verify(channel: &Channel, message: &mut IoBuf) -> Result<(), NtStatus> {
+    let Some(key) = &channel.signing else { return Ok(()) };
+    key.verify(message).map_err(|_| {
+        tracing::warn!(session = channel.session.id, "a signature does not verify");
+        NtStatus::ACCESS_DENIED
+    })
+}
+
+/// What `future` comes to without waiting.
+pub(super) async fn poll_once<F: Future>(future: &mut Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}

@@ -1,0 +1,21 @@
+//! Drives connections: tasks, queues and buffers around the cores.
+//!
+//! ```text
+//!             ┌ reader ── window, unseal small frames ──▶ job ──┐ polled once in place, else its own task:
+//!   transport ┤                                                 │ verify/unseal · handler · sign/seal
+//!             └ writer ◀── bounded queue of finished messages ◀─┘
+//! ```
+//!
+//! What bounds a client: credits and `slots` bound its requests, the outbound budget its answers. Both are held until the
+//! answer has left, so a client that does not read stops being served.
+
+mod connection;
+mod job;
+mod reader;
+mod request;
+mod respond;
+mod writer;
+
+pub(crate) use connection::{Conn, close_open, end_session};
+pub(crate) use reader::run;
+pub(crate) use request::{Answer, HashInto, Outcome, Payload, Request};

@@ -1,0 +1,258 @@
+//! The task that receives: takes frames in and starts their requests.
+
+use super::{
+    connection::{Conn, end_session},
+    job::{self, Job},
+    respond, writer,
+};
+use crate::{
+    core::{lock, negotiate},
+    handlers,
+    server::Shared,
+};
+use smb_proto::{
+    command::Command,
+    compound,
+    error::{ParseError, PeerViolation},
+    frame::FrameKind,
+    header::{Header, Role},
+    transform::encryption::TransformHeader,
+};
+use smb_transport::{Halves, INITIAL_LIMIT, IoBuf, Received, RecvHalf, SendHalf, Transport};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{sync::OwnedSemaphorePermit, sync::watch, task::JoinHandle, time::Instant};
+
+/// Frames up to this size are opened and begun in the reader itself; larger ones get a task of their own, so that
+/// their bytes are hashed and copied on another core.
+const SMALL: usize = 32 * 1024;
+/// What a frame may hold beyond its payload: headers, descriptors, names.
+const OVERHEAD: usize = 64 * 1024;
+/// How long the peer may take to close its direction after we have closed ours.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Runs a connection to its end. `drain` turns true when the server stops; `unproven` is given up once somebody has
+/// authenticated.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    transport: Box<dyn Transport>,
+    mut drain: watch::Receiver<bool>,
+    unproven: Option<OwnedSemaphorePermit>,
+) {
+    let Halves { info, sender, mut receiver, buffers, placement } = transport.split();
+    let (conn, queue) = Conn::new(shared, info, buffers, placement);
+    tracing::debug!(conn = conn.id, kind = ?conn.info.kind, peer = ?conn.info.peer, "connected");
+    let writer = tokio::spawn(writer::write(conn.clone(), sender, queue));
+    let mut intake = Intake { conn: &conn, unproven, widened: false, deadline: None };
+    intake.receive(receiver.as_mut(), &mut drain).await;
+    finish(conn, receiver, writer).await;
+}
+
+/// Lets requests under way end where the server stops, tells the sessions that they are over, and closes.
+async fn finish(conn: Arc<Conn>, receiver: Box<dyn RecvHalf>, writer: JoinHandle<Box<dyn SendHalf>>) {
+    let limits = &conn.shared.config.limits;
+    if !conn.is_gone() {
+        let all = u32::try_from(limits.max_pending.max(1)).unwrap_or(u32::MAX);
+        let idle = tokio::time::timeout(limits.drain, conn.slots.acquire_many(all));
+        tokio::select! {
+            _ = idle => {}
+            () = conn.gone() => {}
+        }
+    }
+    let orderly = !conn.is_gone();
+    conn.end();
+    for channel in conn.take_channels() {
+        end_session(&conn.shared, &channel.session).await;
+    }
+    if let Ok(mut sender) = writer.await
+        && orderly
+    {
+        sender.close().await;
+        let _ = tokio::time::timeout(LINGER, until_closed(receiver)).await;
+    }
+    tracing::debug!(conn = conn.id, "disconnected");
+}
+
+async fn until_closed(mut receiver: Box<dyn RecvHalf>) {
+    while let Ok(Some(_)) = receiver.recv().await {}
+}
+
+struct Intake<'a> {
+    conn: &'a Arc<Conn>,
+    unproven: Option<OwnedSemaphorePermit>,
+    /// The frame limit is that of an authenticated client.
+    widened: bool,
+    /// When somebody must have authenticated.
+    deadline: Option<Instant>,
+}
+
+impl Intake<'_> {
+    /// Receives until the connection ends or the server drains.
+    async fn receive(&mut self, receiver: &mut dyn RecvHalf, drain: &mut watch::Receiver<bool>) {
+        loop {
+            self.adjust(receiver);
+            let deadline = self.deadline;
+            let received = tokio::select! {
+                biased;
+                () = self.conn.gone() => return,
+                _ = drain.wait_for(|stop| *stop) => return,
+                received = receiver.recv() => received,
+                () = until(deadline) => {
+                    tracing::info!(conn = self.conn.id, "nobody authenticated in time");
+                    return self.conn.end();
+                }
+            };
+            match received {
+                Ok(Some(Received { message, .. })) => {
+                    if let Err(violation) = self.frame(message).await {
+                        return self.conn.violated(violation);
+                    }
+                }
+                Ok(None) => return self.conn.end(),
+                Err(error) => {
+                    tracing::debug!(conn = self.conn.id, %error, "receiving failed");
+                    return self.conn.end();
+                }
+            }
+        }
+    }
+
+    /// Fits limits to whether somebody has authenticated.
+    fn adjust(&mut self, receiver: &mut dyn RecvHalf) {
+        let limits = &self.conn.shared.config.limits;
+        let proven = self.conn.is_authenticated();
+        if proven {
+            self.unproven = None;
+            self.deadline = None;
+        } else if self.deadline.is_none() {
+            self.deadline = Some(Instant::now() + limits.auth_timeout);
+        }
+        if proven != self.widened {
+            let payload = limits.max_io.max(limits.max_transact);
+            let payload = usize::try_from(payload).unwrap_or(usize::MAX);
+            receiver.set_limit(if proven { payload.saturating_add(OVERHEAD) } else { INITIAL_LIMIT });
+            self.widened = proven;
+        }
+    }
+
+    async fn frame(&mut self, frame: IoBuf) -> Result<(), PeerViolation> {
+        match FrameKind::of(&frame) {
+            Some(FrameKind::Smb2) => {
+                let parts = take_in(self.conn, &frame)?;
+                self.start(move |slot| Job { frame, parts, sealed: None, slot }).await;
+                Ok(())
+            }
+            Some(FrameKind::Sealed) => self.sealed(frame).await,
+            Some(FrameKind::Smb1) => multi_protocol(self.conn, &frame).await,
+            _ => Err(ParseError::Value { what: "ProtocolId", value: 0 }.into()),
+        }
+    }
+
+    /// Starts a job; a short one runs here as far as it gets without waiting.
+    async fn start(&self, make: impl FnOnce(OwnedSemaphorePermit) -> Job) {
+        let Some(slot) = self.slot().await else { return };
+        let job = make(slot);
+        let large = job.frame.len() > SMALL || expects_much(&job);
+        let job = job::run(self.conn.clone(), job);
+        begin(job, large).await;
+    }
+
+    async fn sealed(&self, frame: IoBuf) -> Result<(), PeerViolation> {
+        let (header, _) = TransformHeader::parse(&frame)?;
+        let channel = self.conn.channel(header.session_id).ok_or(PeerViolation::BadSeal)?;
+        let Some(slot) = self.slot().await else { return Ok(()) };
+        let conn = self.conn.clone();
+        let session = channel.session.clone();
+        let large = frame.len() > SMALL;
+        let job = async move {
+            match open(&conn, frame, &session) {
+                Ok((frame, parts)) => job::run(conn, Job { frame, parts, sealed: Some(session), slot }).await,
+                Err(violation) => conn.violated(violation),
+            }
+        };
+        begin(job, large).await;
+        Ok(())
+    }
+
+    /// A place among the requests under way; `None` when the connection ends first.
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            slot = self.conn.slots.clone().acquire_owned() => slot.ok(),
+            () = self.conn.gone() => None,
+        }
+    }
+}
+
+async fn begin(job: impl Future<Output = ()> + Send + 'static, large: bool) {
+    if large {
+        tokio::spawn(job);
+        return;
+    }
+    let mut job = Box::pin(job);
+    if job::poll_once(&mut job.as_mut()).await.is_none() {
+        tokio::spawn(job);
+    }
+}
+
+/// Whether a small frame asks for a large answer.
+fn expects_much(job: &Job) -> bool {
+    const ONE_CREDIT: u16 = 1;
+    job.parts.iter().any(|(header, _)| header.command == Command::READ && header.credit_charge > ONE_CREDIT)
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+type Parts = Vec<(Header, std::ops::Range<usize>)>;
+
+/// Reads the headers of a frame and takes their MessageIds out of the window.
+fn take_in(conn: &Conn, frame: &[u8]) -> Result<Parts, PeerViolation> {
+    let mut parts = Vec::with_capacity(1);
+    for range in compound::ranges(frame) {
+        let range = range?;
+        let (header, _) = Header::parse(frame.get(range.clone()).unwrap_or(&[]))?;
+        if !matches!(header.role, Role::Request { .. }) {
+            return Err(PeerViolation::State(header.command));
+        }
+        parts.push((header, range));
+    }
+    let mut core = lock(&conn.core);
+    for (header, _) in &parts {
+        core.allows(header.command)?;
+        if header.command != Command::CANCEL {
+            core.accept(header.message_id, header.credit_charge)?;
+        }
+    }
+    Ok(parts)
+}
+
+/// Opens a sealed frame in place and takes it in.
+fn open(
+    conn: &Conn,
+    mut frame: IoBuf,
+    session: &crate::core::session::Session,
+) -> Result<(IoBuf, Parts), PeerViolation> {
+    let sealing = session.sealing.as_ref().ok_or(PeerViolation::BadSeal)?;
+    let text = sealing.open.open(&mut frame).map_err(|_| PeerViolation::BadSeal)?;
+    frame.narrow(text);
+    if FrameKind::of(&frame) != Some(FrameKind::Smb2) {
+        return Err(PeerViolation::BadSeal);
+    }
+    let parts = take_in(conn, &frame)?;
+    Ok((frame, parts))
+}
+
+/// Answers an SMB1 NEGOTIATE that offers SMB2.
+async fn multi_protocol(conn: &Arc<Conn>, frame: &[u8]) -> Result<(), PeerViolation> {
+    let dialect = negotiate::multi_protocol(&conn.shared.config, frame)
+        .ok_or(PeerViolation::Negotiate("SMB1 without an SMB2 dialect"))?;
+    lock(&conn.core).multi_protocol()?;
+    let response = handlers::negotiate::multi_protocol(conn, dialect);
+    let mut header = Header::request(Command::NEGOTIATE, 0).response(Default::default());
+    header.credits = lock(&conn.core).grant(1);
+    respond::send_plain(conn, &header, &response).await;
+    Ok(())
+}

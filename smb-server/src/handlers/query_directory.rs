@@ -1,0 +1,130 @@
+//! QUERY_DIRECTORY — [MS-SMB2] 3.3.5.18, [MS-FSA] 2.1.5.6.3.
+
+use super::info;
+use crate::{
+    core::{
+        open::{Cursor, Open, Scan},
+        pattern::Pattern,
+    },
+    driver::{Answer, Outcome, Request},
+};
+use smb_proto::{
+    fscc::DirectoryWriter,
+    msg::{Access, QueryDirectoryFlags, QueryDirectoryRequest, QueryDirectoryResponse},
+    status::NtStatus,
+};
+
+/// Entries asked of the back end at a time.
+const PAGE: usize = 256;
+
+/// Lists a directory, as much as fits.
+pub(crate) async fn handle(request: &Request) -> Outcome {
+    let query: QueryDirectoryRequest = request.parse()?;
+    let open = request.open(query.file_id)?;
+    if !open.directory || query.output_len > request.conn.agreed()?.max_transact {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    open.require(Access::READ_DATA)?;
+    request.covers(0, query.output_len)?;
+    let limit = usize::try_from(query.output_len).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+    let writer = DirectoryWriter::new(query.class, limit).ok_or(NtStatus::INVALID_INFO_CLASS)?;
+    if writer.is_too_small() {
+        return Err(NtStatus::INFO_LENGTH_MISMATCH);
+    }
+    let room = request.conn.reserve(query.output_len).await?;
+    let scan = begin(&open, &query);
+    let pattern = Pattern::new(&scan.pattern, open.share.backend().capabilities().case_sensitive);
+    let single = query.flags.contains(QueryDirectoryFlags::RETURN_SINGLE_ENTRY);
+    let mut listing = Listing { open: &open, pattern, writer, scan, single, full: false };
+    listing.run().await?;
+    let answer = listing.finish()?;
+    Ok(answer.on(open.id).within(room))
+}
+
+/// Where the listing goes on. A new pattern counts only with a new listing.
+fn begin(open: &Open, query: &QueryDirectoryRequest) -> Scan {
+    let fresh = |pattern: String| Scan { pattern, after: Cursor::Start, matched: false };
+    let reopen = query.flags.contains(QueryDirectoryFlags::REOPEN);
+    let restart = query.flags.contains(QueryDirectoryFlags::RESTART_SCANS);
+    match open.scan() {
+        Some(_) if reopen => fresh(query.pattern.clone()),
+        Some(scan) if restart && query.pattern.is_empty() => fresh(scan.pattern),
+        Some(_) if restart => fresh(query.pattern.clone()),
+        Some(scan) => scan,
+        None => fresh(query.pattern.clone()),
+    }
+}
+
+struct Listing<'a> {
+    open: &'a Open,
+    pattern: Pattern,
+    writer: DirectoryWriter,
+    scan: Scan,
+    single: bool,
+    full: bool,
+}
+
+impl Listing<'_> {
+    async fn run(&mut self) -> Result<(), NtStatus> {
+        self.dots().await?;
+        while !self.full {
+            let after = match &self.scan.after {
+                Cursor::Name(name) => Some(name.clone()),
+                _ => None,
+            };
+            let page = self.open.handle.list(after.as_deref(), PAGE).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for entry in page {
+                self.offer(&entry.name, &entry.metadata, Cursor::Name(entry.name.clone()));
+                if self.full {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory itself and its parent, of which no more is told than of the directory.
+    async fn dots(&mut self) -> Result<(), NtStatus> {
+        if !matches!(self.scan.after, Cursor::Start | Cursor::Dot) {
+            return Ok(());
+        }
+        let metadata = self.open.handle.metadata().await?;
+        if self.scan.after == Cursor::Start {
+            self.offer(".", &metadata, Cursor::Dot);
+        }
+        if self.scan.after == Cursor::Dot && !self.full {
+            self.offer("..", &metadata, Cursor::DotDot);
+        }
+        Ok(())
+    }
+
+    /// Lists an entry if it matches, and moves on unless it did not fit.
+    fn offer(&mut self, name: &str, metadata: &crate::backend::Metadata, behind: Cursor) {
+        if self.pattern.matches(name) {
+            if !self.writer.push(&info::entry(name, metadata)) {
+                self.full = true;
+                return;
+            }
+            self.scan.matched = true;
+            self.full = self.single;
+        }
+        self.scan.after = behind;
+    }
+
+    fn finish(self) -> Outcome {
+        let Self { open, writer, scan, full, .. } = self;
+        let matched = scan.matched;
+        open.set_scan(scan);
+        if !writer.is_empty() {
+            return Ok(Answer::of(&QueryDirectoryResponse { output: writer.finish() }));
+        }
+        Err(match (full, matched) {
+            (true, _) => NtStatus::BUFFER_OVERFLOW,
+            (false, true) => NtStatus::NO_MORE_FILES,
+            (false, false) => NtStatus::NO_SUCH_FILE,
+        })
+    }
+}

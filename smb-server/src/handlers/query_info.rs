@@ -1,0 +1,220 @@
+//! QUERY_INFO — [MS-SMB2] 3.3.5.20.
+
+use super::{info, security};
+use crate::{
+    backend::{Metadata, Space},
+    core::open::Open,
+    driver::{Answer, Outcome, Request},
+};
+use smb_proto::{
+    fscc::{
+        AccessInformation, AlignmentInformation, AttributeTagInformation, CompressionInformation,
+        EaInformation, FileInformationClass, FsAttributeInformation, FsAttributes, FsControlInformation,
+        FsDeviceInformation, FsFullSizeInformation, FsInformationClass, FsObjectIdInformation,
+        FsSectorSizeInformation, FsSizeInformation, FsVolumeInformation, IdInformation, Information,
+        InternalInformation, NormalizedNameInformation, StreamEntry, StreamInformation,
+    },
+    msg::{Access, FileTime, InfoType, QueryInfoRequest, QueryInfoResponse},
+    status::NtStatus,
+};
+
+/// Bytes of a sector and of an allocation unit, as clients are told.
+const SECTOR: u32 = 512;
+const SECTORS_PER_UNIT: u32 = 8;
+const UNIT: u64 = 4096;
+/// FILE_DEVICE_DISK; FILE_DEVICE_IS_MOUNTED.
+const DISK: u32 = 7;
+const MOUNTED: u32 = 0x20;
+
+/// Information that may be cut to the client's buffer, and its fixed part, which must fit.
+struct Output {
+    bytes: Vec<u8>,
+    fixed: usize,
+}
+
+impl Output {
+    fn of(information: &impl Information) -> Self {
+        let bytes = information.to_bytes();
+        Self { fixed: bytes.len(), bytes }
+    }
+
+    /// As [`of`](Self::of); all behind the first `fixed` bytes may be cut.
+    fn named(information: &impl Information, fixed: usize) -> Self {
+        Self { fixed, ..Self::of(information) }
+    }
+}
+
+/// Answers what is asked of a file, its file system or its security.
+pub(crate) async fn handle(request: &Request) -> Outcome {
+    let query: QueryInfoRequest = request.parse()?;
+    let open = request.open(query.file_id)?;
+    if query.output_len > request.conn.agreed()?.max_transact {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    request.covers(query.input.len(), query.output_len)?;
+    let limit = usize::try_from(query.output_len).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+    let output = match query.info_type {
+        InfoType::FILE => file(&open, FileInformationClass(query.class)).await?,
+        InfoType::FILESYSTEM => file_system(&open, FsInformationClass(query.class)).await?,
+        InfoType::SECURITY => return security_info(&open, query.additional_information, limit),
+        InfoType::QUOTA => return Err(NtStatus::NOT_SUPPORTED),
+        _ => return Err(NtStatus::INVALID_PARAMETER),
+    };
+    let Output { mut bytes, fixed } = output;
+    if limit < fixed {
+        return Err(NtStatus::INFO_LENGTH_MISMATCH);
+    }
+    let status = if bytes.len() > limit { NtStatus::BUFFER_OVERFLOW } else { NtStatus::SUCCESS };
+    bytes.truncate(limit);
+    Ok(Answer::with_status(status, &QueryInfoResponse { output: bytes }).on(open.id))
+}
+
+fn security_info(open: &Open, parts: u32, limit: usize) -> Outcome {
+    open.require(Access::READ_CONTROL)?;
+    let output = security::descriptor(parts, open.share.maximal_access());
+    if output.len() > limit {
+        let needed = u32::try_from(output.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let error = smb_proto::msg::ErrorResponse { context_count: 0, data: needed.to_vec() };
+        return Ok(Answer::with_status(NtStatus::BUFFER_TOO_SMALL, &error).on(open.id));
+    }
+    Ok(Answer::of(&QueryInfoResponse { output }).on(open.id))
+}
+
+async fn file(open: &Open, class: FileInformationClass) -> Result<Output, NtStatus> {
+    use FileInformationClass as Class;
+    let metadata = open.handle.metadata().await?;
+    let attributes = || open.require(Access::READ_ATTRIBUTES);
+    Ok(match class {
+        Class::BASIC => attributes().map(|()| Output::of(&info::basic(&metadata)))?,
+        Class::STANDARD => Output::of(&info::standard(open, &metadata)),
+        Class::INTERNAL => Output::of(&InternalInformation { index_number: metadata.key.file }),
+        Class::EA => Output::of(&EaInformation { ea_size: 0 }),
+        Class::ACCESS => Output::of(&AccessInformation { access: open.granted }),
+        Class::POSITION => Output::of(&info::position(open)),
+        Class::MODE => Output::of(&info::mode(open)),
+        Class::ALIGNMENT => Output::of(&AlignmentInformation { alignment_requirement: 0 }),
+        Class::ALL => attributes().map(|()| Output::named(&info::all(open, &metadata), 100))?,
+        Class::NORMALIZED_NAME => {
+            let name = open.path().join("\\");
+            Output::named(&NormalizedNameInformation { name }, 4)
+        }
+        Class::STREAM => Output { bytes: streams(&metadata).to_bytes(), fixed: 0 },
+        Class::COMPRESSION => Output::of(&CompressionInformation {
+            compressed_file_size: metadata.end_of_file,
+            format: 0,
+            unit_shift: 0,
+            chunk_shift: 0,
+            cluster_shift: 0,
+        }),
+        Class::NETWORK_OPEN => attributes().map(|()| Output::of(&info::network_open(&metadata)))?,
+        Class::ATTRIBUTE_TAG => {
+            Output::of(&AttributeTagInformation { attributes: info::attributes(&metadata), reparse_tag: 0 })
+        }
+        Class::ID => Output::of(&IdInformation {
+            volume_serial_number: metadata.key.volume,
+            file_id: metadata.key.file.into(),
+        }),
+        Class::FULL_EA => return Err(NtStatus::NO_EAS_ON_FILE),
+        // There are no 8.3 names.
+        Class::ALTERNATE_NAME => return Err(NtStatus::OBJECT_NAME_NOT_FOUND),
+        Class::PIPE | Class::PIPE_LOCAL | Class::PIPE_REMOTE => return Err(NtStatus::INVALID_PARAMETER),
+        _ => return Err(NtStatus::INVALID_INFO_CLASS),
+    })
+}
+
+/// The unnamed data stream is the only one.
+fn streams(metadata: &Metadata) -> StreamInformation {
+    let data = StreamEntry {
+        name: "::$DATA".into(),
+        size: metadata.end_of_file,
+        allocation_size: metadata.allocation_size,
+    };
+    StreamInformation { streams: if metadata.is_directory() { Vec::new() } else { vec![data] } }
+}
+
+async fn file_system(open: &Open, class: FsInformationClass) -> Result<Output, NtStatus> {
+    use FsInformationClass as Class;
+    Ok(match class {
+        Class::VOLUME => {
+            let volume = open.handle.metadata().await?.key.volume;
+            Output::named(&volume_information(open, volume), 18)
+        }
+        Class::SIZE => Output::of(&size(open.share.backend().space().await?)),
+        Class::FULL_SIZE => Output::of(&full_size(open.share.backend().space().await?)),
+        Class::DEVICE => Output::of(&FsDeviceInformation { device_type: DISK, characteristics: MOUNTED }),
+        Class::ATTRIBUTE => Output::named(&attribute_information(open), 12),
+        Class::CONTROL => Output::of(&FsControlInformation {
+            default_quota_threshold: u64::MAX,
+            default_quota_limit: u64::MAX,
+            ..FsControlInformation::default()
+        }),
+        Class::OBJECT_ID => Output::of(&object_id(open.handle.metadata().await?.key.volume)),
+        Class::SECTOR_SIZE => Output::of(&sector_size()),
+        _ => return Err(NtStatus::INVALID_INFO_CLASS),
+    })
+}
+
+fn volume_information(open: &Open, volume: u64) -> FsVolumeInformation {
+    let [a, b, c, d, ..] = volume.to_le_bytes();
+    FsVolumeInformation {
+        creation_time: FileTime::NONE,
+        serial_number: u32::from_le_bytes([a, b, c, d]),
+        supports_objects: false,
+        label: open.share.name().to_owned(),
+    }
+}
+
+fn object_id(volume: u64) -> FsObjectIdInformation {
+    let mut object_id = [0; 16];
+    object_id.iter_mut().zip(volume.to_le_bytes()).for_each(|(to, from)| *to = from);
+    FsObjectIdInformation { object_id, ..FsObjectIdInformation::default() }
+}
+
+fn size(space: Space) -> FsSizeInformation {
+    FsSizeInformation {
+        total_units: space.total / UNIT,
+        available_units: space.available / UNIT,
+        sectors_per_unit: SECTORS_PER_UNIT,
+        bytes_per_sector: SECTOR,
+    }
+}
+
+fn full_size(space: Space) -> FsFullSizeInformation {
+    FsFullSizeInformation {
+        total_units: space.total / UNIT,
+        caller_available_units: space.available / UNIT,
+        actual_available_units: space.available / UNIT,
+        sectors_per_unit: SECTORS_PER_UNIT,
+        bytes_per_sector: SECTOR,
+    }
+}
+
+fn attribute_information(open: &Open) -> FsAttributeInformation {
+    let capabilities = open.share.backend().capabilities();
+    let mut attributes = FsAttributes::CASE_PRESERVED_NAMES.with(FsAttributes::UNICODE_ON_DISK);
+    for (has, flag) in [
+        (capabilities.case_sensitive, FsAttributes::CASE_SENSITIVE_SEARCH),
+        (capabilities.sparse, FsAttributes::SUPPORTS_SPARSE_FILES),
+        (!open.share.writable(), FsAttributes::READ_ONLY_VOLUME),
+    ] {
+        if has {
+            attributes = attributes.with(flag);
+        }
+    }
+    // Clients look for this name before they believe in long names and sparse files.
+    FsAttributeInformation { attributes, maximum_component_name_length: 255, name: "NTFS".into() }
+}
+
+fn sector_size() -> FsSectorSizeInformation {
+    const ALIGNED: u32 = 3;
+    let physical = SECTOR.saturating_mul(SECTORS_PER_UNIT);
+    FsSectorSizeInformation {
+        logical_bytes_per_sector: SECTOR,
+        physical_bytes_per_sector_for_atomicity: physical,
+        physical_bytes_per_sector_for_performance: physical,
+        effective_physical_bytes_per_sector: physical,
+        flags: ALIGNED,
+        byte_offset_for_sector_alignment: 0,
+        byte_offset_for_partition_alignment: 0,
+    }
+}

@@ -1,0 +1,73 @@
+//! READ — [MS-SMB2] 3.3.5.12.
+
+use crate::{
+    core::{
+        open::Open,
+        placement::{self, Way},
+    },
+    driver::{Answer, Outcome, Payload, Request},
+};
+use smb_proto::{
+    msg::{Access, ReadRequest, ReadResponse},
+    status::NtStatus,
+};
+use smb_transport::{BufferDescriptor, IoBuf, Push, Token};
+
+/// Reads from a file.
+pub(crate) async fn handle(request: &Request) -> Outcome {
+    let read: ReadRequest = request.parse()?;
+    let open = request.open(read.file_id)?;
+    open.require(Access::READ_DATA.with(Access::EXECUTE))?;
+    check(request, &read, &open)?;
+    let limits = request.conn.placement.as_ref().map(|placement| placement.limits());
+    let way = placement::way(read.channel, read.length, limits, request.protected())?;
+    let room = request.conn.reserve(read.length).await?;
+    let wanted = usize::try_from(read.length).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+    let data = open.handle.read(read.offset, request.conn.buffers.buffer(wanted)).await?;
+    let minimum = usize::try_from(read.minimum_count).unwrap_or(usize::MAX);
+    if data.len() < minimum || (data.is_empty() && wanted > 0) {
+        return Err(NtStatus::END_OF_FILE);
+    }
+    let answer = match way {
+        Way::Inline => inline(data)?,
+        Way::Placed { descriptors, invalidate } => placed(data, descriptors, invalidate)?,
+    };
+    Ok(answer.on(open.id).within(room))
+}
+
+fn check(request: &Request, read: &ReadRequest, open: &Open) -> Result<(), NtStatus> {
+    if open.directory {
+        return Err(NtStatus::INVALID_DEVICE_REQUEST);
+    }
+    let end = read.offset.checked_add(read.length.into());
+    let too_far = end.is_none_or(|end| end > i64::MAX.cast_unsigned());
+    if read.length > request.conn.agreed()?.max_io || too_far {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    request.covers(0, read.length)
+}
+
+/// The data in the message: the fixed part goes in front of it where it lies.
+fn inline(mut data: IoBuf) -> Result<Answer, NtStatus> {
+    let length = u32::try_from(data.len()).map_err(|_| NtStatus::INTERNAL_ERROR)?;
+    let mut head = Vec::new();
+    ReadResponse::emit_head(length, 0, 0, &mut head);
+    if data.is_empty() {
+        // At least one byte follows the fixed part.
+        data.append(&[0]).map_err(|_| NtStatus::INTERNAL_ERROR)?;
+    }
+    data.prepend(&head).map_err(|_| NtStatus::INTERNAL_ERROR)?;
+    Ok(Answer::raw(NtStatus::SUCCESS, Payload::Buffer(data)))
+}
+
+/// The data by RDMA, in front of the message.
+fn placed(
+    data: IoBuf,
+    descriptors: Vec<BufferDescriptor>,
+    invalidate: Option<Token>,
+) -> Result<Answer, NtStatus> {
+    let remaining = u32::try_from(data.len()).map_err(|_| NtStatus::INTERNAL_ERROR)?;
+    let answer = Answer::of(&ReadResponse { data: &[], remaining, flags: 0 });
+    let pushes = if data.is_empty() { Vec::new() } else { vec![Push { to: descriptors, data }] };
+    Ok(Answer { pushes, invalidate, ..answer })
+}

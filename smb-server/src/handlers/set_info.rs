@@ -1,0 +1,167 @@
+//! SET_INFO — [MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15.
+
+use super::rename;
+use crate::{
+    backend::SetMetadata,
+    core::open::Open,
+    driver::{Answer, Outcome, Request},
+};
+use smb_proto::{
+    fscc::{
+        AllocationInformation, BasicInformation, DispositionFlags, DispositionInformation,
+        DispositionInformationEx, EndOfFileInformation, FileInformationClass, Information, ModeInformation,
+        PositionInformation, RenameInformation, ValidDataLengthInformation,
+    },
+    msg::{Access, FileAttributes, FileTime, InfoType, SetInfoRequest, SetInfoResponse},
+    status::NtStatus,
+};
+use std::sync::atomic::Ordering;
+
+/// Times that are commands: keep (all ones) and resume (all ones but the last bit) the automatic change.
+const KEEP: u64 = u64::MAX;
+const RESUME: u64 = u64::MAX - 1;
+/// What FileModeInformation may set.
+const SETTABLE_MODE: u32 = 0x0000_003e;
+
+/// Sets what is asked of a file.
+pub(crate) async fn handle(request: &Request) -> Outcome {
+    let set: SetInfoRequest = request.parse()?;
+    let open = request.open(set.file_id)?;
+    if set.input.len() > usize::try_from(request.conn.agreed()?.max_transact).unwrap_or(usize::MAX) {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    request.covers(set.input.len(), 0)?;
+    match set.info_type {
+        InfoType::FILE => file(&open, FileInformationClass(set.class), &set.input).await?,
+        // Nothing keeps them; Windows copies descriptors and goes on only if that is refused properly.
+        InfoType::SECURITY => {
+            open.require(Access::WRITE_DAC.with(Access::WRITE_OWNER)).and(Err(NtStatus::NOT_SUPPORTED))?
+        }
+        InfoType::FILESYSTEM | InfoType::QUOTA => return Err(NtStatus::NOT_SUPPORTED),
+        _ => return Err(NtStatus::INVALID_PARAMETER),
+    }
+    Ok(Answer::of(&SetInfoResponse).on(open.id))
+}
+
+fn parse<T: Information>(input: &[u8]) -> Result<T, NtStatus> {
+    T::parse(input).map_err(|_| NtStatus::INFO_LENGTH_MISMATCH)
+}
+
+async fn file(open: &Open, class: FileInformationClass, input: &[u8]) -> Result<(), NtStatus> {
+    use FileInformationClass as Class;
+    match class {
+        Class::BASIC => basic(open, parse(input)?).await,
+        Class::END_OF_FILE => {
+            let EndOfFileInformation { end_of_file } = parse(input)?;
+            set_len(open, end_of_file).await
+        }
+        Class::ALLOCATION => allocation(open, parse(input)?).await,
+        Class::RENAME => {
+            let RenameInformation { replace_if_exists, name } = parse(input)?;
+            rename::rename(open, &name, replace_if_exists).await
+        }
+        // The flags of the Ex form beyond the first byte's replace are of no consequence here.
+        Class::RENAME_EX => rename::rename_ex(open, parse(input)?).await,
+        Class::DISPOSITION => {
+            let DispositionInformation { delete_pending } = parse(input)?;
+            disposition(open, delete_pending, false).await
+        }
+        Class::DISPOSITION_EX => disposition_ex(open, parse(input)?).await,
+        Class::POSITION => {
+            let PositionInformation { current_byte_offset } = parse(input)?;
+            open.position.store(current_byte_offset, Ordering::Relaxed);
+            Ok(())
+        }
+        Class::MODE => mode(open, parse(input)?),
+        Class::VALID_DATA_LENGTH => {
+            parse::<ValidDataLengthInformation>(input).and(Err(NtStatus::PRIVILEGE_NOT_HELD))
+        }
+        Class::FULL_EA => Err(NtStatus::EAS_NOT_SUPPORTED),
+        Class::LINK | Class::LINK_EX | Class::SHORT_NAME => Err(NtStatus::NOT_SUPPORTED),
+        _ => Err(NtStatus::INVALID_INFO_CLASS),
+    }
+}
+
+async fn basic(open: &Open, information: BasicInformation) -> Result<(), NtStatus> {
+    open.require(Access::WRITE_ATTRIBUTES)?;
+    let BasicInformation { times, attributes } = information;
+    if attributes.contains(FileAttributes::DIRECTORY) && !open.directory {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    let set = SetMetadata {
+        creation: time(times.creation)?,
+        last_access: time(times.last_access)?,
+        last_write: time(times.last_write)?,
+        change: time(times.change)?,
+        attributes: (attributes.0 != 0).then_some(attributes.without(FileAttributes::NORMAL)),
+    };
+    if set == SetMetadata::default() { Ok(()) } else { open.handle.set_metadata(set).await }
+}
+
+/// A time to set; `None` for those that leave it alone.
+fn time(time: FileTime) -> Result<Option<FileTime>, NtStatus> {
+    match time.0 {
+        0 | KEEP | RESUME => Ok(None),
+        ticks if ticks > i64::MAX.cast_unsigned() => Err(NtStatus::INVALID_PARAMETER),
+        _ => Ok(Some(time)),
+    }
+}
+
+async fn set_len(open: &Open, len: u64) -> Result<(), NtStatus> {
+    open.require(Access::WRITE_DATA)?;
+    if open.directory || len > i64::MAX.cast_unsigned() {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    open.handle.set_len(len).await
+}
+
+/// An allocation below the size cuts the file; one above it is a promise that nobody needs.
+async fn allocation(open: &Open, information: AllocationInformation) -> Result<(), NtStatus> {
+    let size = information.allocation_size;
+    open.require(Access::WRITE_DATA)?;
+    if open.directory || size > i64::MAX.cast_unsigned() {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    let cuts = size < open.handle.metadata().await?.end_of_file;
+    if cuts { open.handle.set_len(size).await } else { Ok(()) }
+}
+
+async fn disposition(open: &Open, delete: bool, even_read_only: bool) -> Result<(), NtStatus> {
+    open.require(Access::DELETE)?;
+    if delete {
+        deletable(open, even_read_only).await?;
+    }
+    open.set_delete_pending(delete);
+    Ok(())
+}
+
+/// Whether the file may go: not the root, not read-only, not a directory with something in it.
+async fn deletable(open: &Open, even_read_only: bool) -> Result<(), NtStatus> {
+    let read_only = open.handle.metadata().await?.attributes.contains(FileAttributes::READONLY);
+    if open.path().is_empty() || (read_only && !even_read_only) {
+        return Err(NtStatus::CANNOT_DELETE);
+    }
+    if open.directory && !open.handle.list(None, 1).await?.is_empty() {
+        return Err(NtStatus::DIRECTORY_NOT_EMPTY);
+    }
+    Ok(())
+}
+
+async fn disposition_ex(open: &Open, information: DispositionInformationEx) -> Result<(), NtStatus> {
+    let flags = information.flags;
+    // POSIX semantics and FILE_DISPOSITION_ON_CLOSE are not offered.
+    if flags.intersects(DispositionFlags::POSIX_SEMANTICS.with(DispositionFlags::ON_CLOSE)) {
+        return Err(NtStatus::NOT_SUPPORTED);
+    }
+    let even_read_only = flags.contains(DispositionFlags::IGNORE_READONLY_ATTRIBUTE);
+    disposition(open, flags.contains(DispositionFlags::DELETE), even_read_only).await
+}
+
+fn mode(open: &Open, information: ModeInformation) -> Result<(), NtStatus> {
+    if information.mode & !SETTABLE_MODE != 0 {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    let keep = open.mode.load(Ordering::Relaxed) & !SETTABLE_MODE;
+    open.mode.store(keep | information.mode, Ordering::Relaxed);
+    Ok(())
+}
