@@ -30,8 +30,9 @@ mod core;
 mod driver;
 mod error;
 mod keylog;
+pub mod migration;
 mod options;
-mod transfer;
+pub mod transfer;
 
 pub use api::{
     ChannelInfo, Client, ClientBuilder, Directory, Entry, File, FileReader, FileWriter, Identity, Metadata,

@@ -1,5 +1,6 @@
 //! Reads and writes under way: a file, a position, and a bounded number of bytes in flight.
 
+use super::digest::Digest;
 use crate::{
     api::File,
     error::{Error, TransferError},
@@ -42,15 +43,34 @@ pub(crate) struct Writes {
     file: File,
     next: u64,
     flow: Flow,
-    under_way: JoinSet<Result<(), Error>>,
+    under_way: JoinSet<Result<usize, Error>>,
+    completed: u64,
     failed: Option<Error>,
+    digest: Option<Digest>,
 }
 
 impl Writes {
     /// From `offset` on.
     pub fn new(file: File, offset: u64) -> Self {
         let flow = Flow::of(file.max_write());
-        Self { file, next: offset, flow, under_way: JoinSet::new(), failed: None }
+        let under_way = JoinSet::new();
+        Self { file, next: offset, flow, under_way, completed: 0, failed: None, digest: None }
+    }
+
+    /// With a digest of all that is written.
+    pub fn with_digest(mut self) -> Self {
+        self.digest = Some(Digest::new());
+        self
+    }
+
+    /// The digest of what was written until now.
+    pub fn take_digest(&mut self) -> Option<Digest> {
+        self.digest.take()
+    }
+
+    /// Bytes that the server has said it wrote.
+    pub fn completed(&self) -> u64 {
+        self.completed
     }
 
     pub fn file(&self) -> &File {
@@ -94,10 +114,13 @@ impl Writes {
         }
     }
 
-    fn finished(&mut self, outcome: Result<(), Error>) {
-        if let Err(error) = outcome {
-            self.under_way.abort_all();
-            self.failed.get_or_insert(error);
+    fn finished(&mut self, outcome: Result<usize, Error>) {
+        match outcome {
+            Ok(len) => self.completed = self.completed.saturating_add(u64::try_from(len).unwrap_or(u64::MAX)),
+            Err(error) => {
+                self.under_way.abort_all();
+                self.failed.get_or_insert(error);
+            }
         }
     }
 
@@ -113,9 +136,19 @@ impl Writes {
 
     /// Begins a write behind the last one. Call it when there is room.
     pub fn push(&mut self, buf: IoBuf) {
-        let (file, offset) = (self.file.clone(), self.next);
-        self.next = self.next.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
-        self.under_way.spawn(async move { file.write_buf_at(offset, buf).await });
+        let (file, offset, len) = (self.file.clone(), self.next, buf.len());
+        self.next = self.next.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+        let hashed = match &self.digest {
+            Some(digest) => Ok(digest.buf(buf)),
+            None => Err(buf),
+        };
+        self.under_way.spawn(async move {
+            let buf = match hashed {
+                Ok(hashing) => hashing.await?,
+                Err(buf) => buf,
+            };
+            file.write_buf_at(offset, buf).await.map(|()| len)
+        });
     }
 }
 
@@ -214,10 +247,6 @@ impl Reads {
     pub fn with_depth(mut self, depth: usize) -> Self {
         self.flow.depth = depth.max(1);
         self
-    }
-
-    pub fn file(&self) -> &File {
-        &self.file
     }
 
     /// Begins as many reads as may be under way.

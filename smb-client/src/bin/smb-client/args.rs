@@ -1,0 +1,210 @@
+//! The command line's words.
+
+use crate::{report::Failure, units, url::Url};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use smb_client::{
+    Client, Encryption, Session, Signing, Tree,
+    transfer::{Progress, TransferOptions, Verify},
+};
+use smb_proto::dialect::{Cipher, Dialect, SigningAlgorithm};
+use std::{path::PathBuf, time::Duration};
+
+/// Copies, lists and measures over SMB 2 and 3.
+///
+/// URL: smb://[user[:password]@]host[:port]/share/path; %XX escapes. The password may also come from SMB_PASSWORD.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub verb: Verb,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List a directory.
+    Ls { url: Url },
+    /// Tell what is known of a file or directory.
+    Stat { url: Url },
+    /// Create a directory.
+    Mkdir { url: Url },
+    /// Remove a file or an empty directory.
+    Rm { url: Url },
+    /// Rename or move within a share.
+    Mv {
+        from: Url,
+        to: Url,
+        /// Replace a file that is there.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Download. FILE is written as FILE.part and renamed when complete; `-` is standard output.
+    Get { url: Url, file: PathBuf },
+    /// Upload, over what is there. `-` is standard input. A failed upload leaves an incomplete remote file.
+    Put { file: PathBuf, url: Url },
+    /// Migration streams.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Upload from memory and download to nowhere; URL names a file that is created and removed.
+    Bench {
+        url: Url,
+        /// Bytes in each direction.
+        #[arg(long, default_value = "1G", value_parser = units::size)]
+        size: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Migrate {
+    /// Send a stream, committed only when all of it has arrived.
+    Send {
+        url: Url,
+        /// The stream; standard input without it.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TransportKind {
+    /// What the host and the server have in common.
+    Auto,
+    /// TCP.
+    Tcp,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SigningMode {
+    /// Never; for benchmarks.
+    Off,
+    /// Where the server requires it.
+    Allowed,
+    /// Always, unless sealed.
+    Required,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum VerifyMode {
+    /// Every answer's count, and the size at the end.
+    Size,
+    /// Read everything again and compare digests.
+    Readback,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// What carries the connection.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub transport: TransportKind,
+    /// Whether requests are signed.
+    #[arg(long, global = true, value_enum, default_value = "required")]
+    pub signing: SigningMode,
+    /// What signs at 3.1.1: gmac, cmac or hmac.
+    #[arg(long, global = true, value_parser = signing_algorithm)]
+    pub signing_algorithm: Option<SigningAlgorithm>,
+    /// Seal all requests.
+    #[arg(long, global = true)]
+    pub encrypt: bool,
+    /// What seals at 3.1.1: aes-128-gcm, aes-256-gcm, aes-128-ccm or aes-256-ccm.
+    #[arg(long, global = true, value_parser = cipher)]
+    pub cipher: Option<Cipher>,
+    /// The one dialect to offer: 2.0.2, 2.1, 3.0, 3.0.2 or 3.1.1.
+    #[arg(long, global = true, value_parser = dialect)]
+    pub dialect: Option<Dialect>,
+    /// How a transfer is checked.
+    #[arg(long, global = true, value_enum, default_value = "size")]
+    pub verify: VerifyMode,
+    /// Seconds without a word from the server until it is given up.
+    #[arg(long, global = true, default_value_t = 60)]
+    pub timeout: u64,
+    /// At most so much per second, such as 1Gbit, 500Mbit or 20MB.
+    #[arg(long, global = true, value_parser = units::rate)]
+    pub limit: Option<u64>,
+    /// Append session keys to FILE, for Wireshark.
+    #[arg(long, global = true)]
+    pub keylog: Option<PathBuf>,
+    /// No progress and no summary.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Results as JSON on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Common {
+    /// The client these options and that URL ask for.
+    fn client(&self, url: &Url) -> Result<Client, Failure> {
+        let mut builder =
+            Client::builder().timeout(Duration::from_secs(self.timeout)).signing(match self.signing {
+                SigningMode::Off => Signing::Off,
+                SigningMode::Allowed => Signing::Allowed,
+                SigningMode::Required if self.encrypt => Signing::Allowed,
+                SigningMode::Required => Signing::Required,
+            });
+        if let Some(user) = &url.user {
+            builder = builder.user(user, &url.password());
+        }
+        if let Some(algorithm) = self.signing_algorithm {
+            builder = builder.signing_algorithms(&[algorithm]);
+        }
+        if self.encrypt {
+            builder = builder.encryption(Encryption::Required);
+        }
+        if let Some(cipher) = self.cipher {
+            builder = builder.ciphers(&[cipher]);
+        }
+        if let Some(dialect) = self.dialect {
+            builder = builder.dialects(dialect..=dialect);
+        }
+        if let Some(path) = &self.keylog {
+            builder = builder.keylog(path);
+        }
+        Ok(builder.build()?)
+    }
+
+    /// Connects to the share of `url`.
+    pub async fn tree(&self, url: &Url) -> Result<(Session, Tree), Failure> {
+        match self.transport {
+            // There is nothing else to choose from yet.
+            TransportKind::Auto | TransportKind::Tcp => (),
+        }
+        let session = self.client(url)?.connect(&url.address()).await?;
+        let tree = session.tree(&url.share).await?;
+        Ok((session, tree))
+    }
+
+    /// How to transfer.
+    pub fn transfer(&self, progress: &Progress) -> TransferOptions {
+        let options = TransferOptions::new().progress(progress).verify(match self.verify {
+            VerifyMode::Size => Verify::Size,
+            VerifyMode::Readback => Verify::Readback,
+        });
+        self.limit.map_or(options.clone(), |limit| options.limit(limit))
+    }
+}
+
+fn dialect(name: &str) -> Result<Dialect, String> {
+    let found = Dialect::ALL.into_iter().find(|dialect| dialect.to_string() == name);
+    found.ok_or_else(|| "one of 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1".to_owned())
+}
+
+fn cipher(name: &str) -> Result<Cipher, String> {
+    match name {
+        "aes-128-gcm" => Ok(Cipher::AES_128_GCM),
+        "aes-256-gcm" => Ok(Cipher::AES_256_GCM),
+        "aes-128-ccm" => Ok(Cipher::AES_128_CCM),
+        "aes-256-ccm" => Ok(Cipher::AES_256_CCM),
+        _ => Err("one of aes-128-gcm, aes-256-gcm, aes-128-ccm, aes-256-ccm".to_owned()),
+    }
+}
+
+fn signing_algorithm(name: &str) -> Result<SigningAlgorithm, String> {
+    match name {
+        "gmac" => Ok(SigningAlgorithm::AES_GMAC),
+        "cmac" => Ok(SigningAlgorithm::AES_CMAC),
+        "hmac" => Ok(SigningAlgorithm::HMAC_SHA256),
+        _ => Err("one of gmac, cmac, hmac".to_owned()),
+    }
+}

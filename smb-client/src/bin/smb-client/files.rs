@@ -1,0 +1,135 @@
+//! Looking and tidying: ls, stat, mkdir, rm, mv.
+
+use crate::{args::Common, report::Failure, units, url::Url};
+use serde_json::{Value, json};
+use smb_client::{Entry, Metadata};
+use smb_proto::status::NtStatus;
+use std::time::UNIX_EPOCH;
+
+pub async fn ls(common: &Common, url: &Url) -> Result<(), Failure> {
+    let (session, tree) = common.tree(url).await?;
+    let entries = match tree.read_dir(&url.path).await {
+        Ok(directory) => directory.collect().await?,
+        Err(error) if error.status() == Some(NtStatus::NOT_A_DIRECTORY) => return stat(common, url).await,
+        Err(error) => return Err(error.into()),
+    };
+    if common.json {
+        let list: Vec<Value> = entries.iter().map(|entry| describe(&entry.name, &entry.metadata)).collect();
+        println!("{}", Value::from(list));
+    } else {
+        entries.iter().for_each(show);
+    }
+    session.log_off().await;
+    Ok(())
+}
+
+fn show(entry: &Entry) {
+    let kind = if entry.metadata.is_dir() { 'd' } else { '-' };
+    let slash = if entry.metadata.is_dir() { "/" } else { "" };
+    let time = entry.metadata.modified().map_or_else(|| "-".to_owned(), date);
+    println!("{kind} {:>14}  {time}  {}{slash}", entry.metadata.size, printable(&entry.name));
+}
+
+/// A server's name must not steer the terminal.
+fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+pub async fn stat(common: &Common, url: &Url) -> Result<(), Failure> {
+    let (session, tree) = common.tree(url).await?;
+    let metadata = tree.metadata(&url.path).await?;
+    if common.json {
+        println!("{}", describe(&url.path, &metadata));
+    } else {
+        println!("name:       {}", printable(&url.path));
+        println!("size:       {} ({})", metadata.size, units::show(metadata.size));
+        println!("allocated:  {}", metadata.allocated);
+        println!("attributes: {:?}", metadata.attributes);
+        println!("modified:   {}", metadata.modified().map_or_else(|| "-".to_owned(), date));
+        println!("created:    {}", metadata.created().map_or_else(|| "-".to_owned(), date));
+    }
+    session.log_off().await;
+    Ok(())
+}
+
+fn describe(name: &str, metadata: &Metadata) -> Value {
+    let seconds = |time: Option<std::time::SystemTime>| {
+        time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs())
+    };
+    json!({
+        "name": name, "size": metadata.size, "allocated": metadata.allocated, "directory": metadata.is_dir(),
+        "attributes": metadata.attributes.0, "modified": seconds(metadata.modified()),
+        "created": seconds(metadata.created()),
+    })
+}
+
+/// `2026-01-31 23:59:59`, UTC.
+fn date(time: std::time::SystemTime) -> String {
+    let Ok(since) = time.duration_since(UNIX_EPOCH) else { return "before 1970".to_owned() };
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Year, month and day of a day since 1970: the Gregorian calendar repeats every 146,097 days, and its years begin in
+/// March here, so that the leap day is their last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + carry, month, day)
+}
+
+pub async fn mkdir(common: &Common, url: &Url) -> Result<(), Failure> {
+    let (session, tree) = common.tree(url).await?;
+    tree.create_dir(&url.path).await?;
+    session.log_off().await;
+    Ok(())
+}
+
+pub async fn rm(common: &Common, url: &Url) -> Result<(), Failure> {
+    let (session, tree) = common.tree(url).await?;
+    match tree.remove_file(&url.path).await {
+        Err(error) if error.status() == Some(NtStatus::FILE_IS_A_DIRECTORY) => {
+            tree.remove_dir(&url.path).await?
+        }
+        outcome => outcome?,
+    }
+    session.log_off().await;
+    Ok(())
+}
+
+pub async fn mv(common: &Common, from: &Url, to: &Url, force: bool) -> Result<(), Failure> {
+    if !from.is_same_share(to) {
+        return Err(Failure::Usage("mv works within one share only: use get and put".to_owned()));
+    }
+    let (session, tree) = common.tree(from).await?;
+    tree.rename(&from.path, &to.path, force).await?;
+    session.log_off().await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn dates() {
+        let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01 00:00:00");
+        assert_eq!(at(951_827_696), "2000-02-29 12:34:56");
+        assert_eq!(at(1_709_251_199), "2024-02-29 23:59:59");
+        assert_eq!(at(4_102_444_800), "2100-01-01 00:00:00");
+    }
+
+    #[test]
+    fn names_do_not_steer_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\r"), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}

@@ -1,0 +1,58 @@
+//! `smb-client`: copy, look, measure over SMB.
+//!
+//! Exit status 0: done, durable, verified as the summary says. 1: failed, and standard error says why. 2: wrong usage.
+
+mod args;
+mod bench;
+mod copy;
+mod files;
+mod migrate;
+mod report;
+mod units;
+mod url;
+
+use args::{Arguments, Verb};
+use clap::Parser;
+use report::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("smb-client: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = run(&arguments) => outcome,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        }
+    });
+    // A reader of standard input may hang for ever.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("smb-client: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    match &arguments.verb {
+        Verb::Ls { url } => files::ls(common, url).await,
+        Verb::Stat { url } => files::stat(common, url).await,
+        Verb::Mkdir { url } => files::mkdir(common, url).await,
+        Verb::Rm { url } => files::rm(common, url).await,
+        Verb::Mv { from, to, force } => files::mv(common, from, to, *force).await,
+        Verb::Get { url, file } => copy::get(common, url, file).await,
+        Verb::Put { file, url } => copy::put(common, file, url).await,
+        Verb::Migrate(args::Migrate::Send { file, url }) => migrate::send(common, file.as_deref(), url).await,
+        Verb::Bench { url, size } => bench::bench(common, url, *size).await,
+    }
+}
