@@ -32,7 +32,7 @@ pub struct Config {
     ///
     /// [`Engine::has_room`]: super::core::Engine::has_room
     pub send_queue_bytes: usize,
-    /// Upper-layer bytes delivered and not yet consumed before the peer gets no more credits.
+    /// Bytes of memory that delivered messages may hold before the peer gets no more credits.
     pub unread_bytes: usize,
 }
 

@@ -166,7 +166,7 @@ impl Connection {
     fn deliver(&self, inner: &mut Inner, received: Received) {
         count(&self.traffic.received, received.message.len());
         if inner.deaf {
-            inner.engine.consumed(now(), received.message.len());
+            inner.engine.consumed(now(), Engine::memory(&received.message));
             return;
         }
         inner.inbox.push_back(received);
@@ -246,7 +246,7 @@ impl Inner {
     /// The next message, or the end.
     pub(super) fn take(&mut self) -> Option<Result<Option<Received>, TransportError>> {
         if let Some(received) = self.inbox.pop_front() {
-            self.engine.consumed(now(), received.message.len());
+            self.engine.consumed(now(), Engine::memory(&received.message));
             return Some(Ok(Some(received)));
         }
         self.closed?;
@@ -257,7 +257,7 @@ impl Inner {
     pub(super) fn make_deaf(&mut self) {
         self.deaf = true;
         for received in std::mem::take(&mut self.inbox) {
-            self.engine.consumed(now(), received.message.len());
+            self.engine.consumed(now(), Engine::memory(&received.message));
         }
     }
 

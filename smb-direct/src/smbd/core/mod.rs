@@ -93,7 +93,7 @@ pub struct Engine {
     send_immediate: bool,
     /// Sends and RDMA writes posted and not done.
     in_flight: usize,
-    /// Bytes delivered and not consumed.
+    /// Memory of what was delivered and not consumed.
     unread: usize,
     outputs: VecDeque<Output>,
 }

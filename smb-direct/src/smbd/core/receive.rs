@@ -72,7 +72,7 @@ impl Engine {
         self.send_immediate |= header.flags.contains(Flags::RESPONSE_REQUESTED);
         let whole = self.reassembler.take(message, data, header.remaining_data_length, invalidated)?;
         if let Some(received) = whole {
-            self.unread = self.unread.saturating_add(received.message.len());
+            self.unread = self.unread.saturating_add(Self::memory(&received.message));
             self.outputs.push_back(Output::Deliver(received));
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::{
         wire::{DATA_OFFSET, DataHeader, Flags},
     },
 };
-use smb_transport::TransportError;
+use smb_transport::{IoBuf, TransportError};
 use std::time::Instant;
 
 impl Engine {
@@ -43,10 +43,15 @@ impl Engine {
         self.pump(now);
     }
 
-    /// The upper layer has taken a delivered message of `len` bytes.
-    pub fn consumed(&mut self, now: Instant, len: usize) {
-        self.unread = self.unread.saturating_sub(len);
+    /// The upper layer has taken a delivered message that holds so much [`memory`](Self::memory).
+    pub fn consumed(&mut self, now: Instant, memory: usize) {
+        self.unread = self.unread.saturating_sub(memory);
         self.pump(now);
+    }
+
+    /// Bytes a delivered message keeps from being used otherwise: a message of one byte holds a whole receive.
+    pub fn memory(message: &IoBuf) -> usize {
+        message.memory().bytes().len()
     }
 
     /// Turns as much as credits and the send queue allow into outputs.

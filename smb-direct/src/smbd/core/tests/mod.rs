@@ -21,7 +21,7 @@ struct End {
     /// Sends posted and not done.
     undone: usize,
     delivered: Vec<(Vec<u8>, Option<Token>)>,
-    /// Lengths of messages the upper layer has not taken yet.
+    /// Memory of messages the upper layer has not taken yet.
     unread: VecDeque<usize>,
     closed: Option<CloseReason>,
 }
@@ -53,7 +53,7 @@ impl End {
                 Output::Write(_) => self.undone += 1,
                 Output::Established(_) => {}
                 Output::Deliver(received) => {
-                    self.unread.push_back(received.message.len());
+                    self.unread.push_back(Engine::memory(&received.message));
                     self.delivered.push((received.message.to_vec(), received.invalidated));
                 }
                 Output::Close(reason) => self.closed = Some(reason),
@@ -69,8 +69,8 @@ impl End {
     }
 
     fn consume(&mut self, now: Instant) -> bool {
-        let Some(len) = self.unread.pop_front() else { return false };
-        self.engine.consumed(now, len);
+        let Some(memory) = self.unread.pop_front() else { return false };
+        self.engine.consumed(now, memory);
         true
     }
 
@@ -213,7 +213,7 @@ fn tiny() -> Config {
         max_receive_size: 512,
         max_fragmented_recv_size: 131_072,
         send_queue_depth: 2,
-        unread_bytes: 1000,
+        unread_bytes: 25_000,
         ..Config::default()
     }
 }

@@ -21,7 +21,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn configs() -> impl Strategy<Value = Config> {
-    (2..9u16, 1..12u16, 128..1500u32, 512..1500u32, 1..5usize, 1..5000usize).prop_map(
+    (2..9u16, 1..12u16, 128..1500u32, 512..1500u32, 1..5usize, 1..50_000usize).prop_map(
         |(max, target, send, receive, depth, unread)| Config {
             receive_credit_max: max,
             send_credit_target: target,
@@ -161,4 +161,18 @@ fn a_message_in_one_piece_is_the_receive_buffer_itself() {
     });
     let delivered = delivered.unwrap();
     assert_eq!((&delivered[..], delivered.as_ptr().addr()), (&b"hello"[..], at + 24));
+}
+
+#[test]
+fn tiny_messages_nobody_reads_hold_little_memory() {
+    let config = Config { unread_bytes: 1 << 20, ..Config::default() };
+    let mut world = World::established(&config, &config);
+    for n in 0..5000 {
+        world.send(0, &pattern(1, n));
+    }
+    while world.complete(0, 99) | world.complete(1, 99) | world.deliver(0) | world.deliver(1) {}
+    let held: usize = world.ends[1].unread.iter().sum();
+    assert!(held < (1 << 20) + 256 * (32 << 10), "what a peer with all its credits may add, and no more");
+    world.settle();
+    assert_eq!(world.ends[1].delivered.len(), 5000);
 }
