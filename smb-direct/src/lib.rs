@@ -14,7 +14,7 @@
 //! use smb_direct::{DirectListener, SmbDirect, rdma::mem::MemNetwork, smbd::Config};
 //! use smb_transport::{IoBuf, Msg, Transport};
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), smb_transport::TransportError> {
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (network, at) = (MemNetwork::default(), ([127, 0, 0, 1], 5445).into());
 //! let mut listener = DirectListener::bind(&network, at, Config::default()).await?;
 //! let connecting = SmbDirect::connect(&network, at, Config::default());
@@ -30,4 +30,4 @@ pub mod rdma;
 pub mod smbd;
 mod transport;
 
-pub use transport::{Counters, DirectListener, Monitor, SmbDirect};
+pub use transport::{Counters, DirectError, DirectListener, Monitor, SmbDirect};

@@ -1,6 +1,6 @@
 //! What the halves, the placement and the task of a connection share.
 
-use super::task;
+use super::{DirectError, task};
 use crate::{
     rdma::{Completion, QueuePair, RdmaError},
     smbd::{
@@ -11,7 +11,6 @@ use crate::{
 use smb_transport::{IoBuf, Received, TransportError};
 use std::{
     collections::{HashMap, VecDeque},
-    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -195,13 +194,15 @@ impl Connection {
     }
 
     /// Resolves once the negotiation is over.
-    pub(super) async fn established(&self) -> Result<Limits, TransportError> {
+    pub(super) async fn established(&self) -> Result<Limits, DirectError> {
         let mut phase = self.phase.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
         let _ = phase.wait_for(|phase| *phase != Phase::Negotiating).await;
         match *phase.borrow() {
             Phase::Established(limits) => Ok(limits),
-            Phase::Negotiating | Phase::Closed => Err(self.lock().error().unwrap_or(TransportError::Closed)),
+            Phase::Negotiating | Phase::Closed => {
+                Err(self.lock().ended().unwrap_or(RdmaError::Closed.into()))
+            }
         }
     }
 
@@ -276,41 +277,24 @@ impl Inner {
     }
 
     /// Why the connection ended, where that was not in an orderly way.
-    pub(super) fn error(&self) -> Option<TransportError> {
-        let broken = |kind| TransportError::Io { kind, os_error: None };
-        match self.closed? {
-            CloseReason::Closed => None,
-            CloseReason::Disconnected => match &self.fault {
-                Some(fault) => Some(lost(fault)),
-                None => self.engine.is_midway().then_some(TransportError::Cut),
-            },
-            CloseReason::TooLong { len, limit } => Some(TransportError::TooLong { len, limit }),
-            CloseReason::NegotiationTimedOut | CloseReason::KeepaliveTimedOut => {
-                Some(TransportError::TimedOut)
+    fn error(&self) -> Option<TransportError> {
+        match self.ended()? {
+            DirectError::Ended { reason: CloseReason::Closed, .. } => None,
+            DirectError::Ended { reason: CloseReason::Disconnected, fault: None } => {
+                self.engine.is_midway().then_some(TransportError::Cut)
             }
-            CloseReason::Refused(_) => Some(broken(io::ErrorKind::ConnectionRefused)),
-            CloseReason::Violation(_) => Some(broken(io::ErrorKind::InvalidData)),
+            error => Some(error.into()),
         }
+    }
+
+    /// Why the connection ended, if it has.
+    pub(super) fn ended(&self) -> Option<DirectError> {
+        Some(DirectError::Ended { reason: self.closed?, fault: self.fault })
     }
 
     /// What the provider said when the connection broke.
     pub(super) fn fault(&self) -> Option<RdmaError> {
         self.fault
-    }
-}
-
-/// A provider's error as one of the link.
-pub(super) fn lost(error: &RdmaError) -> TransportError {
-    let broken = |kind| TransportError::Io { kind, os_error: None };
-    match error {
-        RdmaError::Closed => TransportError::Closed,
-        RdmaError::Refused | RdmaError::Rejected => broken(io::ErrorKind::ConnectionRefused),
-        RdmaError::NoDevice(_) => broken(io::ErrorKind::Unsupported),
-        RdmaError::DeviceRemoved => broken(io::ErrorKind::NotConnected),
-        RdmaError::Io(kind) => broken(*kind),
-        RdmaError::ReceiverNotReady | RdmaError::RemoteAccess(_) | RdmaError::Limit(_) => {
-            broken(io::ErrorKind::ConnectionReset)
-        }
     }
 }
 

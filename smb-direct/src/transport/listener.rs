@@ -1,6 +1,6 @@
 //! Where SMB Direct connections come in.
 
-use super::{SmbDirect, connection::lost, set_up};
+use super::{DirectError, SmbDirect, set_up};
 use crate::{
     rdma::{Acceptor, Incoming, Provider},
     smbd::{Config, core::Role},
@@ -16,22 +16,18 @@ const HANDSHAKES: usize = 64;
 pub struct DirectListener {
     acceptor: Box<dyn Acceptor>,
     config: Config,
-    handshakes: JoinSet<Result<SmbDirect, TransportError>>,
+    handshakes: JoinSet<Result<SmbDirect, DirectError>>,
 }
 
 impl DirectListener {
     /// Listens.
-    pub async fn bind(
-        provider: &dyn Provider,
-        at: SocketAddr,
-        config: Config,
-    ) -> Result<Self, TransportError> {
-        let acceptor = provider.listen(at).await.map_err(|error| lost(&error))?;
+    pub async fn bind(provider: &dyn Provider, at: SocketAddr, config: Config) -> Result<Self, DirectError> {
+        let acceptor = provider.listen(at).await?;
         Ok(Self { acceptor, config, handshakes: JoinSet::new() })
     }
 
     /// The next connection that is negotiated. Cancel-safe.
-    pub async fn accept_direct(&mut self) -> Result<SmbDirect, TransportError> {
+    pub async fn accept_direct(&mut self) -> Result<SmbDirect, DirectError> {
         loop {
             let may_accept = self.handshakes.len() < HANDSHAKES;
             tokio::select! {
@@ -42,7 +38,7 @@ impl DirectListener {
                     }
                 }
                 incoming = self.acceptor.incoming(), if may_accept => {
-                    let incoming = incoming.map_err(|error| lost(&error))?;
+                    let incoming = incoming?;
                     self.handshakes.spawn(handshake(incoming, self.config.clone()));
                 }
             }
@@ -50,8 +46,8 @@ impl DirectListener {
     }
 }
 
-async fn handshake(incoming: Box<dyn Incoming>, config: Config) -> Result<SmbDirect, TransportError> {
-    let pair = incoming.accept(set_up(&config)).await.map_err(|error| lost(&error))?;
+async fn handshake(incoming: Box<dyn Incoming>, config: Config) -> Result<SmbDirect, DirectError> {
+    let pair = incoming.accept(set_up(&config)).await?;
     SmbDirect::negotiate(pair, Role::Responder, config).await
 }
 

@@ -5,12 +5,14 @@
 //! engine puts in order stays in it.
 
 mod connection;
+mod error;
 mod halves;
 mod listener;
 mod monitor;
 mod placement;
 mod task;
 
+pub use error::DirectError;
 pub use listener::DirectListener;
 pub use monitor::{Counters, Monitor};
 
@@ -24,7 +26,7 @@ use crate::{
 use connection::{Connection, Presence};
 use halves::{DirectReceiver, DirectSender};
 use placement::DirectPlacement;
-use smb_transport::{Halves, Kind, LinkInfo, Transport, TransportError};
+use smb_transport::{Halves, Kind, LinkInfo, Transport};
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// An SMB Direct connection.
@@ -41,8 +43,8 @@ impl SmbDirect {
         provider: &dyn Provider,
         to: SocketAddr,
         config: Config,
-    ) -> Result<Self, TransportError> {
-        let pair = provider.connect(to, set_up(&config)).await.map_err(|error| connection::lost(&error))?;
+    ) -> Result<Self, DirectError> {
+        let pair = provider.connect(to, set_up(&config)).await?;
         Self::negotiate(pair, Role::Initiator, config).await
     }
 
@@ -51,7 +53,7 @@ impl SmbDirect {
         pair: Box<dyn QueuePair>,
         role: Role,
         config: Config,
-    ) -> Result<Self, TransportError> {
+    ) -> Result<Self, DirectError> {
         let connection = Connection::start(pair.into(), role, config);
         let presence = Presence(connection.clone());
         let limits = connection.established().await?;

@@ -1,7 +1,6 @@
 //! What a connection has done, and why it ended.
 
-use super::connection::Connection;
-use crate::{rdma::RdmaError, smbd::CloseReason};
+use super::{DirectError, connection::Connection};
 use std::{
     fmt,
     sync::{Arc, atomic::Ordering},
@@ -40,10 +39,9 @@ impl Monitor {
         }
     }
 
-    /// Why the connection ended, with what the provider said about it; `None` while it stands.
-    pub fn ended(&self) -> Option<(CloseReason, Option<RdmaError>)> {
-        let inner = self.0.lock();
-        inner.closed().map(|reason| (reason, inner.fault()))
+    /// Why the connection ended; `None` while it stands.
+    pub fn ended(&self) -> Option<DirectError> {
+        self.0.lock().ended()
     }
 }
 

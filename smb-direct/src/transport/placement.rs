@@ -1,6 +1,9 @@
 //! Direct placement over a queue pair.
 
-use super::connection::{Connection, count, lost};
+use super::{
+    connection::{Connection, count},
+    error::lost,
+};
 use crate::{
     rdma::{Opened, RdmaError, ReadRequest, Remote, Token},
     smbd::core::Limits,

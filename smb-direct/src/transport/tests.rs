@@ -6,7 +6,9 @@ use crate::{
     },
     smbd::CloseReason,
 };
-use smb_transport::{Access, BufferDescriptor, INITIAL_LIMIT, IoBuf, Msg, Push, Received, Token, testing};
+use smb_transport::{
+    Access, BufferDescriptor, INITIAL_LIMIT, IoBuf, Msg, Push, Received, Token, TransportError, testing,
+};
 use std::time::Duration;
 
 fn at() -> SocketAddr {
@@ -98,11 +100,11 @@ async fn the_reason_of_the_end_can_be_read() {
     assert!(a.receiver.recv().await.is_err());
     assert!(b.receiver.recv().await.is_err());
     for monitor in [ours, theirs] {
-        let (reason, fault) = monitor.ended().unwrap();
-        assert_eq!(
-            (reason, fault),
-            (CloseReason::Disconnected, Some(RdmaError::RemoteAccess("no such token")))
-        );
+        let ended = monitor.ended().unwrap();
+        let fault = Some(RdmaError::RemoteAccess("no such token"));
+        assert_eq!(ended, DirectError::Ended { reason: CloseReason::Disconnected, fault });
+        let said = "the RDMA connection is gone: remote access refused: no such token";
+        assert_eq!(ended.to_string(), said);
     }
 }
 
@@ -114,7 +116,10 @@ async fn a_long_message_is_refused_before_any_of_it_is_kept() {
     for _ in 0..2 {
         assert_eq!(b.receiver.recv().await.unwrap_err(), expected);
     }
-    assert!(matches!(theirs.ended(), Some((CloseReason::TooLong { .. }, None))));
+    assert!(matches!(
+        theirs.ended(),
+        Some(DirectError::Ended { reason: CloseReason::TooLong { .. }, fault: None })
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,13 +147,15 @@ async fn idle_connections_live_on_and_silent_ones_end() {
 async fn nobody_there_and_nobody_wanted() {
     let network = MemNetwork::default();
     let refused = SmbDirect::connect(&network, at(), Config::default()).await.unwrap_err();
+    assert_eq!(refused, DirectError::Rdma(RdmaError::Refused));
+    let refused = TransportError::from(refused);
     assert!(matches!(refused, TransportError::Io { kind: std::io::ErrorKind::ConnectionRefused, .. }));
     let mut acceptor = network.listen(at()).await.unwrap();
     assert!(network.listen(at()).await.is_err(), "the address is taken");
     let (rejected, ()) = tokio::join!(SmbDirect::connect(&network, at(), Config::default()), async {
         acceptor.incoming().await.unwrap().reject(Vec::new());
     });
-    assert!(rejected.is_err());
+    assert_eq!(rejected.unwrap_err(), DirectError::Rdma(RdmaError::Rejected));
 }
 
 #[tokio::test]
@@ -181,4 +188,24 @@ async fn a_peer_that_is_gone_midway_is_told_from_one_that_closed() {
     let (transport, ()) = tokio::join!(accepting, by_hand);
     let mut halves = Box::new(transport).split();
     assert_eq!(halves.receiver.recv().await.unwrap_err(), TransportError::Cut);
+}
+
+#[tokio::test]
+async fn a_failed_negotiation_says_what_was_wrong() {
+    let network = MemNetwork::default();
+    let mut acceptor = network.listen(at()).await.unwrap();
+    let answering = async {
+        let with = SmbDirect::set_up(&Config::default());
+        let pair = acceptor.incoming().await.unwrap().accept(with).await.unwrap();
+        // Version 1.0, no credits.
+        let response = [0, 1, 0, 1, 0, 1, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0];
+        let sizes = [0, 0, 1, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 0, 2, 0];
+        let bytes = [response, sizes].concat();
+        let pieces = [Some(Piece::Foreign(bytes.into())), None];
+        pair.post_send(SendRequest { head: Head::default(), pieces, invalidate: None }).unwrap();
+        pair
+    };
+    let (failed, _pair) = tokio::join!(SmbDirect::connect(&network, at(), Config::default()), answering);
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.to_string(), "protocol violation: the peer grants no credits to begin with");
 }
