@@ -2,6 +2,8 @@
 //! they are from. And: every message has a recording, and the tests of its kind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "golden/control.rs"]
+mod control;
 #[path = "golden/coverage.rs"]
 mod coverage;
 #[path = "golden/data.rs"]

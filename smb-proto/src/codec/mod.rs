@@ -2,6 +2,7 @@
 
 mod body;
 pub(crate) mod chain;
+pub(crate) mod field;
 pub(crate) mod message;
 pub(crate) mod num;
 #[cfg(test)]

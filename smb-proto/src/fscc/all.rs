@@ -4,11 +4,11 @@ use super::{
     AccessInformation, AlignmentInformation, BasicInformation, EaInformation, Information,
     InternalInformation, ModeInformation, PositionInformation, StandardInformation,
     class::FileInformationClass,
-    field::Field,
     name::{counted, emit_counted},
 };
 use crate::{
     codec::{
+        field::Field,
         num::{Parsed, fixed},
         utf16,
     },
@@ -83,7 +83,7 @@ impl Information for AllInformation {
 mod tests {
     use super::*;
     use crate::{
-        fscc::field::testing::{check, hex},
+        codec::field::testing::{check, hex},
         msg::{Access, FileAttributes, testing::times},
     };
 

@@ -1,6 +1,7 @@
 //! Times, attributes, sizes and the small facts about a file — [MS-FSCC] 2.4.
 
-use super::{class::FileInformationClass, field::plain_information};
+use super::class::FileInformationClass;
+use crate::codec::field::plain_information;
 use crate::msg::{Access, FileAttributes, FileTimes};
 
 plain_information! {
@@ -106,7 +107,7 @@ plain_information! {
 mod tests {
     use super::*;
     use crate::{
-        fscc::field::testing::{check, hex},
+        codec::field::testing::{check, hex},
         msg::testing::times,
     };
 

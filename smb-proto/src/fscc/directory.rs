@@ -10,10 +10,11 @@
 //! (FileNamesInformation has only NextEntryOffset, FileIndex, FileNameLength and FileName.) Records begin at multiples
 //! of eight.
 
-use super::{class::FileInformationClass, field::Field, name::WideName};
+use super::{class::FileInformationClass, name::WideName};
 use crate::{
     codec::{
         chain,
+        field::Field,
         num::{fixed, le_u8, le_u32, le_u64, len32, size, take},
     },
     error::ParseError,

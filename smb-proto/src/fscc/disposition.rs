@@ -1,10 +1,10 @@
 //! Deleting a file — [MS-FSCC] 2.4.11, 2.4.11.1.
 
-use super::{
-    class::FileInformationClass,
-    field::{number_field, plain_information},
+use super::class::FileInformationClass;
+use crate::{
+    codec::field::{number_field, plain_information},
+    command::wire_flags,
 };
-use crate::command::wire_flags;
 
 plain_information! {
     /// FileDispositionInformation — [MS-FSCC] 2.4.11.
@@ -43,7 +43,7 @@ plain_information! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::{check, hex};
+    use crate::codec::field::testing::{check, hex};
 
     #[test]
     fn both_forms() {

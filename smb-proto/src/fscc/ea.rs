@@ -123,7 +123,7 @@ impl GetEaList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::hex;
+    use crate::codec::field::testing::hex;
 
     #[test]
     fn attributes() {

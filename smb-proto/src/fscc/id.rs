@@ -1,6 +1,7 @@
 //! 128-bit ids and compression of a file — [MS-FSCC] 2.4.9, 2.4.26.
 
-use super::{class::FileInformationClass, field::plain_information};
+use super::class::FileInformationClass;
+use crate::codec::field::plain_information;
 
 plain_information! {
     /// FileIdInformation — [MS-FSCC] 2.4.26.
@@ -31,7 +32,7 @@ plain_information! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::{check, hex};
+    use crate::codec::field::testing::{check, hex};
 
     #[test]
     fn ids_and_compression() {

@@ -16,7 +16,6 @@ mod class;
 pub mod directory;
 mod disposition;
 pub mod ea;
-mod field;
 mod id;
 mod information;
 mod name;

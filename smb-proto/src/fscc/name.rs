@@ -151,7 +151,7 @@ name_information!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::{check, hex};
+    use crate::codec::field::testing::{check, hex};
     use proptest::prelude::*;
 
     #[test]

@@ -75,7 +75,7 @@ pub fn to_bytes(records: &[NotifyRecord]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::hex;
+    use crate::codec::field::testing::hex;
 
     #[test]
     fn a_rename() {

@@ -1,6 +1,7 @@
 //! Named pipes — [MS-FSCC] 2.4.36, 2.4.37.
 
-use super::{class::FileInformationClass, field::plain_information};
+use super::class::FileInformationClass;
+use crate::codec::field::plain_information;
 
 plain_information! {
     /// FilePipeInformation — [MS-FSCC] 2.4.36.
@@ -41,7 +42,7 @@ plain_information! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::{check, hex};
+    use crate::codec::field::testing::{check, hex};
 
     #[test]
     fn both_classes() {

@@ -37,6 +37,14 @@ fn check_root(what: &'static str, root: u64) -> Result<(), ParseError> {
     if root == 0 { Ok(()) } else { Err(ParseError::Value { what, value: root }) }
 }
 
+/// Writes the name, and as much padding as the size of the structure asks for, as servers refuse less.
+fn emit_name(name: &str, out: &mut impl BufMut) {
+    const NAME_AT: usize = 20;
+    const AT_LEAST: usize = 24;
+    emit_counted(name, out);
+    out.put_bytes(0, AT_LEAST.saturating_sub(NAME_AT + utf16::encoded_len(name)));
+}
+
 macro_rules! rename_information {
     ($(#[$doc:meta])* $name:ident: $class:ident) => {
         $(#[$doc])*
@@ -62,7 +70,7 @@ macro_rules! rename_information {
             fn emit(&self, out: &mut impl BufMut) {
                 out.put_u8(self.replace_if_exists.into());
                 out.put_bytes(0, 15);
-                emit_counted(&self.name, out);
+                emit_name(&self.name, out);
             }
         }
     };
@@ -93,7 +101,7 @@ macro_rules! rename_information_ex {
             fn emit(&self, out: &mut impl BufMut) {
                 out.put_u32_le(self.flags.0);
                 out.put_bytes(0, 12);
-                emit_counted(&self.name, out);
+                emit_name(&self.name, out);
             }
         }
     };
@@ -119,7 +127,7 @@ rename_information_ex!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::{check, hex};
+    use crate::codec::field::testing::{check, hex};
 
     #[test]
     fn all_forms() {
@@ -131,6 +139,15 @@ mod tests {
         let flags = RenameFlags::REPLACE_IF_EXISTS | RenameFlags::POSIX_SEMANTICS;
         check(&RenameInformationEx { flags, name: "bc".into() }, &wire);
         check(&LinkInformationEx { flags, name: "bc".into() }, &wire);
+    }
+
+    #[test]
+    fn a_short_name_is_padded_to_the_size_of_the_structure() {
+        let rename = RenameInformation { replace_if_exists: false, name: "a".into() };
+        assert_eq!(rename.to_bytes(), hex("00 00000000000000 0000000000000000 02000000 6100 0000"));
+        assert_eq!(RenameInformation::parse(&rename.to_bytes()).unwrap(), rename);
+        let rename = RenameInformationEx { flags: RenameFlags::NONE, name: "a".into() };
+        assert_eq!(rename.to_bytes().len(), 24);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Setting a file's size — [MS-FSCC] 2.4.4, 2.4.13, 2.4.48.
 
-use super::{class::FileInformationClass, field::plain_information};
+use super::class::FileInformationClass;
+use crate::codec::field::plain_information;
 
 plain_information! {
     /// FileEndOfFileInformation — [MS-FSCC] 2.4.13.
@@ -29,7 +30,7 @@ plain_information! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::{check, hex};
+    use crate::codec::field::testing::{check, hex};
 
     #[test]
     fn one_number_each() {

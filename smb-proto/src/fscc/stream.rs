@@ -68,7 +68,7 @@ impl Information for StreamInformation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::hex;
+    use crate::codec::field::testing::hex;
 
     #[test]
     fn two_streams() {

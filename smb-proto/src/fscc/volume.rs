@@ -3,11 +3,11 @@
 use super::{
     Information,
     class::FsInformationClass,
-    field::{Field, number_field, plain_information},
     name::{counted, emit_counted, parse_counted},
 };
 use crate::{
     codec::{
+        field::{Field, number_field, plain_information},
         num::{fixed, le_u8, le_u32, len32, size, take},
         utf16,
     },
@@ -251,7 +251,7 @@ plain_information! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fscc::field::testing::{check, hex};
+    use crate::codec::field::testing::{check, hex};
 
     #[test]
     fn volume_label_and_attributes() {

@@ -8,6 +8,7 @@ pub mod context;
 pub mod create;
 mod empty;
 pub mod error;
+pub mod error_data;
 mod flush;
 pub mod fsctl;
 pub mod ioctl;

@@ -1,7 +1,7 @@
 //! Records against the specification's offsets, and writer against parser.
 
 use super::*;
-use crate::{fscc::field::testing::hex, msg::testing::times};
+use crate::{codec::field::testing::hex, msg::testing::times};
 use proptest::prelude::*;
 
 const CLASSES: [FileInformationClass; 11] = [

@@ -63,22 +63,22 @@ impl<const N: usize> Field for [[u8; 16]; N] {
 /// A field that wraps a number.
 macro_rules! number_field {
     ($type:ident: $int:ty) => {
-        impl $crate::fscc::field::Field for $type {
+        impl $crate::codec::field::Field for $type {
             fn read(i: &[u8]) -> $crate::codec::num::Parsed<'_, Self> {
-                let (i, value) = <$int as $crate::fscc::field::Field>::read(i)?;
+                let (i, value) = <$int as $crate::codec::field::Field>::read(i)?;
                 Ok((i, Self(value)))
             }
             fn write(&self, out: &mut impl bytes::BufMut) {
-                $crate::fscc::field::Field::write(&self.0, out);
+                $crate::codec::field::Field::write(&self.0, out);
             }
         }
     };
 }
 
-/// Declares a class of fixed fields: its struct, [`Information`](crate::fscc::Information) and [`Field`] (so that it can
-/// be part of another). `pad N` behind a field are N reserved bytes, written as zero.
-macro_rules! plain_information {
-    ($(#[$doc:meta])* $name:ident: $type:ident $class:expr, {
+/// Declares a structure of fixed fields: its struct and [`Field`] (so that it can be part of another). `pad N` behind a
+/// field are N reserved bytes, written as zero.
+macro_rules! plain_structure {
+    ($(#[$doc:meta])* $name:ident {
         $($(#[$fdoc:meta])* $field:ident: $ftype:ty $(, pad $pad:literal)?;)*
     }) => {
         $(#[$doc])*
@@ -87,10 +87,10 @@ macro_rules! plain_information {
             $($(#[$fdoc])* pub $field: $ftype,)*
         }
 
-        impl $crate::fscc::field::Field for $name {
+        impl $crate::codec::field::Field for $name {
             fn read(i: &[u8]) -> $crate::codec::num::Parsed<'_, Self> {
                 $(
-                    let (i, $field) = <$ftype as $crate::fscc::field::Field>::read(i)?;
+                    let (i, $field) = <$ftype as $crate::codec::field::Field>::read(i)?;
                     $(let (i, _) = $crate::codec::num::array::<$pad>(i)?;)?
                 )*
                 Ok((i, Self { $($field,)* }))
@@ -98,29 +98,58 @@ macro_rules! plain_information {
 
             fn write(&self, out: &mut impl bytes::BufMut) {
                 $(
-                    $crate::fscc::field::Field::write(&self.$field, out);
+                    $crate::codec::field::Field::write(&self.$field, out);
                     $(out.put_bytes(0, $pad);)?
                 )*
             }
         }
+    };
+}
+
+/// A [`plain_structure`] that is an information class.
+macro_rules! plain_information {
+    ($(#[$doc:meta])* $name:ident: $type:ident $class:expr, { $($fields:tt)* }) => {
+        $crate::codec::field::plain_structure! { $(#[$doc])* $name { $($fields)* } }
 
         impl $crate::fscc::Information for $name {
             const INFO_TYPE: $crate::msg::InfoType = $crate::msg::InfoType::$type;
             const CLASS: u8 = $class.0;
 
             fn parse(bytes: &[u8]) -> Result<Self, $crate::error::ParseError> {
-                let read = <Self as $crate::fscc::field::Field>::read;
+                let read = <Self as $crate::codec::field::Field>::read;
                 Ok($crate::codec::num::fixed(stringify!($name), bytes, read)?.1)
             }
 
             fn emit(&self, out: &mut impl bytes::BufMut) {
-                $crate::fscc::field::Field::write(self, out);
+                $crate::codec::field::Field::write(self, out);
             }
         }
     };
 }
 
-pub(crate) use {number_field, plain_information};
+/// A [`plain_structure`] that is the whole input or output of an IOCTL.
+macro_rules! plain_buffer {
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
+        $crate::codec::field::plain_structure! { $(#[$doc])* $name { $($fields)* } }
+
+        impl $name {
+            /// Reads the buffer. Bytes behind the last field are ignored.
+            pub fn parse(bytes: &[u8]) -> Result<Self, $crate::error::ParseError> {
+                let read = <Self as $crate::codec::field::Field>::read;
+                Ok($crate::codec::num::fixed(stringify!($name), bytes, read)?.1)
+            }
+
+            /// The buffer.
+            pub fn to_bytes(&self) -> Vec<u8> {
+                let mut out = Vec::new();
+                $crate::codec::field::Field::write(self, &mut out);
+                out
+            }
+        }
+    };
+}
+
+pub(crate) use {number_field, plain_buffer, plain_information, plain_structure};
 
 #[cfg(test)]
 pub(crate) mod testing {
@@ -136,6 +165,17 @@ pub(crate) mod testing {
         }
         assert_eq!(&T::parse(&[wire, &[0xee; 9]].concat()).unwrap(), value);
     }
+
+    /// As [`check`] for the buffer of an IOCTL: `check_buffer!(Type, value, wire)`.
+    macro_rules! check_buffer {
+        ($type:ty, $value:expr, $wire:expr) => {{
+            let (value, wire): ($type, Vec<u8>) = ($value, $wire);
+            assert_eq!(value.to_bytes(), wire);
+            assert_eq!(<$type>::parse(&wire).unwrap(), value);
+            assert!((0..wire.len()).all(|cut| <$type>::parse(&wire[..cut]).is_err()));
+        }};
+    }
+    pub(crate) use check_buffer;
 
     /// Bytes from hex digits; blanks are for the reader.
     pub(crate) fn hex(text: &str) -> Vec<u8> {
