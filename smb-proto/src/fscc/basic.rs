@@ -16,7 +16,7 @@ plain_information! {
 }
 
 plain_information! {
-    /// FileStandardInformation — [MS-FSCC] 2.4.47.
+    /// FileStandardInformation — [MS-FSCC] 2.4.45.
     StandardInformation: FILE FileInformationClass::STANDARD, {
         /// Bytes the file occupies.
         allocation_size: u64;
@@ -32,7 +32,7 @@ plain_information! {
 }
 
 plain_information! {
-    /// FileInternalInformation — [MS-FSCC] 2.4.27.
+    /// FileInternalInformation — [MS-FSCC] 2.4.26.
     InternalInformation: FILE FileInformationClass::INTERNAL, {
         /// The file's id on its volume.
         index_number: u64;
@@ -56,7 +56,7 @@ plain_information! {
 }
 
 plain_information! {
-    /// FilePositionInformation — [MS-FSCC] 2.4.40.
+    /// FilePositionInformation — [MS-FSCC] 2.4.39.
     PositionInformation: FILE FileInformationClass::POSITION, {
         /// The offset the open remembers; the protocol does not use it.
         current_byte_offset: u64;
@@ -64,7 +64,7 @@ plain_information! {
 }
 
 plain_information! {
-    /// FileModeInformation — [MS-FSCC] 2.4.31.
+    /// FileModeInformation — [MS-FSCC] 2.4.30.
     ModeInformation: FILE FileInformationClass::MODE, {
         /// Some of the CreateOptions the open was made with.
         mode: u32;
@@ -80,7 +80,7 @@ plain_information! {
 }
 
 plain_information! {
-    /// FileNetworkOpenInformation — [MS-FSCC] 2.4.34.
+    /// FileNetworkOpenInformation — [MS-FSCC] 2.4.33.
     NetworkOpenInformation: FILE FileInformationClass::NETWORK_OPEN, {
         /// The file's times.
         times: FileTimes;

@@ -1,4 +1,4 @@
-//! Directory records — [MS-FSCC] 2.4.8, 2.4.10, 2.4.14, 2.4.17–2.4.25, 2.4.33.
+//! Directory records — [MS-FSCC] 2.4.8, 2.4.10, 2.4.14, 2.4.17–2.4.23, 2.4.32.
 //!
 //! All classes describe the same entry, each with its own selection of fields behind a common head:
 //!

@@ -1,4 +1,4 @@
-//! Deleting a file — [MS-FSCC] 2.4.11, 2.4.11.1.
+//! Deleting a file — [MS-FSCC] 2.4.11.
 
 use super::class::FileInformationClass;
 use crate::{
@@ -33,7 +33,7 @@ wire_flags! {
 number_field!(DispositionFlags: u32);
 
 plain_information! {
-    /// FileDispositionInformationEx — [MS-FSCC] 2.4.11.1.
+    /// FileDispositionInformationEx: FILE_DISPOSITION_INFORMATION_EX of the Windows kernel, which clients send as it is.
     DispositionInformationEx: FILE FileInformationClass::DISPOSITION_EX, {
         /// What to do.
         flags: DispositionFlags;

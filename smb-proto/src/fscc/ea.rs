@@ -1,4 +1,4 @@
-//! Extended attributes — [MS-FSCC] 2.4.16, 2.4.16.1.
+//! Extended attributes — [MS-FSCC] 2.4.15, 2.4.15.1.
 
 use super::{Information, class::FileInformationClass};
 use crate::{
@@ -23,7 +23,7 @@ pub struct ExtendedAttribute {
     pub value: Vec<u8>,
 }
 
-/// FileFullEaInformation — [MS-FSCC] 2.4.16; also the data of SMB2_CREATE_EA_BUFFER.
+/// FileFullEaInformation — [MS-FSCC] 2.4.15; also the data of SMB2_CREATE_EA_BUFFER.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FullEaInformation {
     /// The attributes.
@@ -84,7 +84,7 @@ impl Information for FullEaInformation {
     }
 }
 
-/// FILE_GET_EA_INFORMATION — [MS-FSCC] 2.4.16.1: the names wanted, as the input of a QUERY_INFO.
+/// FILE_GET_EA_INFORMATION — [MS-FSCC] 2.4.15.1: the names wanted, as the input of a QUERY_INFO.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GetEaList {
     /// The names, ASCII.

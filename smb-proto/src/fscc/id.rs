@@ -1,10 +1,10 @@
-//! 128-bit ids and compression of a file — [MS-FSCC] 2.4.9, 2.4.26.
+//! 128-bit ids and compression of a file — [MS-FSCC] 2.4.9, 2.4.25.
 
 use super::class::FileInformationClass;
 use crate::codec::field::plain_information;
 
 plain_information! {
-    /// FileIdInformation — [MS-FSCC] 2.4.26.
+    /// FileIdInformation — [MS-FSCC] 2.4.25.
     IdInformation: FILE FileInformationClass::ID, {
         /// The volume's serial number.
         volume_serial_number: u64;

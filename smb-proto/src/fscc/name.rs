@@ -1,4 +1,4 @@
-//! Names of files — [MS-FSCC] 2.1.7, 2.4.5, 2.4.32, 2.4.35, 2.4.46.
+//! Names of files — [MS-FSCC] 2.1.7, 2.4.5, 2.4.31, 2.4.34, 2.4.44.
 
 use super::{Information, class::FileInformationClass};
 use crate::{
@@ -132,7 +132,7 @@ macro_rules! name_information {
 }
 
 name_information!(
-    /// FileNameInformation — [MS-FSCC] 2.4.32: the path from the share's root, with a leading `\`.
+    /// FileNameInformation — [MS-FSCC] 2.4.31: the path from the share's root, with a leading `\`.
     NameInformation: NAME
 );
 name_information!(
@@ -140,11 +140,11 @@ name_information!(
     AlternateNameInformation: ALTERNATE_NAME
 );
 name_information!(
-    /// FileNormalizedNameInformation — [MS-FSCC] 2.4.35: the path with every component's long name.
+    /// FileNormalizedNameInformation — [MS-FSCC] 2.4.34: the path with every component's long name.
     NormalizedNameInformation: NORMALIZED_NAME
 );
 name_information!(
-    /// FileShortNameInformation — [MS-FSCC] 2.4.46: sets the 8.3 name.
+    /// FileShortNameInformation — [MS-FSCC] 2.4.44: sets the 8.3 name.
     ShortNameInformation: SHORT_NAME
 );
 

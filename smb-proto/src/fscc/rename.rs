@@ -1,4 +1,4 @@
-//! Renaming and linking — [MS-FSCC] 2.4.28, 2.4.42, in the form SMB2 uses (RootDirectory of eight bytes, always zero).
+//! Renaming and linking — [MS-FSCC] 2.4.27, 2.4.41, in the form SMB2 uses (RootDirectory of eight bytes, always zero).
 
 use super::{Information, class::FileInformationClass, name::counted, name::emit_counted};
 use crate::{
@@ -108,19 +108,19 @@ macro_rules! rename_information_ex {
 }
 
 rename_information!(
-    /// FileRenameInformation — [MS-FSCC] 2.4.42.2.
+    /// FileRenameInformation — [MS-FSCC] 2.4.41.2.
     RenameInformation: RENAME
 );
 rename_information!(
-    /// FileLinkInformation — [MS-FSCC] 2.4.28.2: a further hard link.
+    /// FileLinkInformation — [MS-FSCC] 2.4.27.2: a further hard link.
     LinkInformation: LINK
 );
 rename_information_ex!(
-    /// FileRenameInformationEx — [MS-FSCC] 2.4.43.
+    /// FileRenameInformationEx: FILE_RENAME_INFORMATION_EX of the Windows kernel, which clients send as it is.
     RenameInformationEx: RENAME_EX
 );
 rename_information_ex!(
-    /// FileLinkInformationEx — [MS-FSCC] 2.4.29.
+    /// FileLinkInformationEx: FILE_LINK_INFORMATION_EX of the Windows kernel, which clients send as it is.
     LinkInformationEx: LINK_EX
 );
 

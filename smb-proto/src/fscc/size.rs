@@ -1,4 +1,4 @@
-//! Setting a file's size — [MS-FSCC] 2.4.4, 2.4.13, 2.4.48.
+//! Setting a file's size — [MS-FSCC] 2.4.4, 2.4.13, 2.4.49.
 
 use super::class::FileInformationClass;
 use crate::codec::field::plain_information;

@@ -1,4 +1,4 @@
-//! The named streams of a file — [MS-FSCC] 2.4.49.
+//! The named streams of a file — [MS-FSCC] 2.4.47.
 
 use super::{Information, class::FileInformationClass, name::WideName};
 use crate::{
@@ -22,7 +22,7 @@ pub struct StreamEntry {
     pub allocation_size: u64,
 }
 
-/// FileStreamInformation — [MS-FSCC] 2.4.49.
+/// FileStreamInformation — [MS-FSCC] 2.4.47.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StreamInformation {
     /// The streams; empty for a directory without any.

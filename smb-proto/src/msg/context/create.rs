@@ -154,7 +154,8 @@ impl MaximalAccessResponse {
     }
 }
 
-/// SMB2_CREATE_QUERY_ON_DISK_ID response — [MS-SMB2] 2.2.14.2.9; the request has no data.
+/// SMB2_CREATE_QUERY_ON_DISK_ID response — [MS-SMB2] 2.2.14.2.9; the request
+/// (2.2.13.2.9) has no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnDiskId {
     /// The file's id on its volume.

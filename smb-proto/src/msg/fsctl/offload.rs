@@ -1,4 +1,4 @@
-//! Offloaded copies, integrity and resiliency — [MS-FSCC] 2.3.19, 2.3.41–2.3.44, 2.3.59; [MS-SMB2] 2.2.31.3.
+//! Offloaded copies, integrity and resiliency — [MS-FSCC] 2.3; [MS-SMB2] 2.2.31.3.
 
 use crate::{
     codec::{
@@ -9,14 +9,14 @@ use crate::{
 };
 use bytes::BufMut;
 
-/// STORAGE_OFFLOAD_TOKEN — [MS-FSCC] 2.3.41.1: what stands for the data. Opaque to all but its issuer.
+/// STORAGE_OFFLOAD_TOKEN — [MS-FSCC] 2.3: what stands for the data. Opaque to all but its issuer.
 pub type OffloadToken = [u8; 512];
 
 fn check_size(what: &'static str, expected: u32, found: u32) -> Result<(), ParseError> {
     if found == expected { Ok(()) } else { Err(ParseError::StructureSize { what, expected, found }) }
 }
 
-/// FSCTL_OFFLOAD_READ_INPUT — [MS-FSCC] 2.3.41.
+/// FSCTL_OFFLOAD_READ_INPUT — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OffloadReadInput {
     /// Flags; none are defined.
@@ -52,7 +52,7 @@ impl OffloadReadInput {
     }
 }
 
-/// FSCTL_OFFLOAD_READ_OUTPUT — [MS-FSCC] 2.3.42.
+/// FSCTL_OFFLOAD_READ_OUTPUT — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OffloadReadOutput {
     /// OFFLOAD_READ_FLAG_ALL_ZERO_BEYOND_CURRENT_RANGE is 1.
@@ -86,7 +86,7 @@ impl OffloadReadOutput {
     }
 }
 
-/// FSCTL_OFFLOAD_WRITE_INPUT — [MS-FSCC] 2.3.43.
+/// FSCTL_OFFLOAD_WRITE_INPUT — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OffloadWriteInput {
     /// Flags; none are defined.
@@ -132,7 +132,7 @@ impl OffloadWriteInput {
     }
 }
 
-/// FSCTL_OFFLOAD_WRITE_OUTPUT — [MS-FSCC] 2.3.44.
+/// FSCTL_OFFLOAD_WRITE_OUTPUT — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OffloadWriteOutput {
     /// Flags; none are defined.
@@ -161,7 +161,7 @@ impl OffloadWriteOutput {
 }
 
 plain_buffer! {
-    /// FSCTL_GET_INTEGRITY_INFORMATION_BUFFER — [MS-FSCC] 2.3.19.
+    /// FSCTL_GET_INTEGRITY_INFORMATION_BUFFER — [MS-FSCC] 2.3.
     IntegrityInformation {
         /// CHECKSUM_TYPE_*: 0 none, 2 CRC64.
         checksum_algorithm: u16, pad 2;
@@ -175,7 +175,7 @@ plain_buffer! {
 }
 
 plain_buffer! {
-    /// FSCTL_SET_INTEGRITY_INFORMATION_BUFFER — [MS-FSCC] 2.3.59.
+    /// FSCTL_SET_INTEGRITY_INFORMATION_BUFFER — [MS-FSCC] 2.3.
     SetIntegrityInformation {
         /// CHECKSUM_TYPE_*; 0xFFFF leaves it.
         checksum_algorithm: u16, pad 2;

@@ -1,4 +1,4 @@
-//! Named pipes: FSCTL_PIPE_WAIT, FSCTL_PIPE_PEEK — [MS-FSCC] 2.3.45, 2.3.49. FSCTL_PIPE_TRANSCEIVE carries the pipe's own
+//! Named pipes: FSCTL_PIPE_WAIT, FSCTL_PIPE_PEEK — [MS-FSCC] 2.3. FSCTL_PIPE_TRANSCEIVE carries the pipe's own
 //! messages, nothing of ours.
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::BufMut;
 
-/// FSCTL_PIPE_WAIT Request — [MS-FSCC] 2.3.49.
+/// FSCTL_PIPE_WAIT Request — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipeWait {
     /// The longest wait, in units of 100 ns; `None` for the pipe's own time-out.
@@ -40,7 +40,7 @@ impl PipeWait {
     }
 }
 
-/// FSCTL_PIPE_PEEK Reply — [MS-FSCC] 2.3.46.
+/// FSCTL_PIPE_PEEK Reply — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipePeek {
     /// FILE_PIPE_*_STATE: 3 is connected.

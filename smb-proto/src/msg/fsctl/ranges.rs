@@ -1,5 +1,4 @@
-//! Ranges of a file: sparse files, trim and shared extents — [MS-FSCC] 2.3.7–2.3.10, 2.3.13, 2.3.14, 2.3.54, 2.3.64,
-//! 2.3.67, 2.3.71.
+//! Ranges of a file: sparse files, trim and shared extents — [MS-FSCC] 2.3.
 
 use crate::{
     codec::{
@@ -15,7 +14,7 @@ use nom::{
     multi::{count, many0},
 };
 
-/// FSCTL_SET_SPARSE: FILE_SET_SPARSE_BUFFER — [MS-FSCC] 2.3.64.
+/// FSCTL_SET_SPARSE: FILE_SET_SPARSE_BUFFER — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetSparse {
     /// Whether the file is to be sparse.
@@ -35,7 +34,7 @@ impl SetSparse {
 }
 
 plain_buffer! {
-    /// FSCTL_SET_ZERO_DATA: FILE_ZERO_DATA_INFORMATION — [MS-FSCC] 2.3.71.
+    /// FSCTL_SET_ZERO_DATA: FILE_ZERO_DATA_INFORMATION — [MS-FSCC] 2.3.
     ZeroData {
         /// The first byte to zero.
         from: u64;
@@ -45,7 +44,7 @@ plain_buffer! {
 }
 
 plain_buffer! {
-    /// FILE_ALLOCATED_RANGE_BUFFER — [MS-FSCC] 2.3.54: the input of FSCTL_QUERY_ALLOCATED_RANGES, and one range of its output.
+    /// FILE_ALLOCATED_RANGE_BUFFER — [MS-FSCC] 2.3: the input of FSCTL_QUERY_ALLOCATED_RANGES, and one range of its output.
     AllocatedRange {
         /// Where it begins, in bytes.
         offset: u64;
@@ -69,7 +68,7 @@ impl AllocatedRange {
 }
 
 plain_structure! {
-    /// FILE_LEVEL_TRIM_RANGE — [MS-FSCC] 2.3.13.1.
+    /// FILE_LEVEL_TRIM_RANGE — [MS-FSCC] 2.3.
     TrimRange {
         /// Where it begins, in bytes.
         offset: u64;
@@ -78,7 +77,7 @@ plain_structure! {
     }
 }
 
-/// FSCTL_FILE_LEVEL_TRIM: FILE_LEVEL_TRIM — [MS-FSCC] 2.3.13: ranges whose contents nobody needs any more.
+/// FSCTL_FILE_LEVEL_TRIM: FILE_LEVEL_TRIM — [MS-FSCC] 2.3: ranges whose contents nobody needs any more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trim {
     /// The ranges.
@@ -108,15 +107,15 @@ impl Trim {
 }
 
 plain_buffer! {
-    /// FILE_LEVEL_TRIM_OUTPUT — [MS-FSCC] 2.3.14.
+    /// FILE_LEVEL_TRIM_OUTPUT — [MS-FSCC] 2.3.
     TrimOutput {
         /// Ranges that were trimmed.
         ranges_processed: u32;
     }
 }
 
-/// FSCTL_DUPLICATE_EXTENTS_TO_FILE: SMB2_DUPLICATE_EXTENTS_DATA — [MS-FSCC] 2.3.8.1; with flags,
-/// FSCTL_DUPLICATE_EXTENTS_TO_FILE_EX: SMB2_DUPLICATE_EXTENTS_DATA_EX — 2.3.10.1. Two files share the clusters of a range.
+/// FSCTL_DUPLICATE_EXTENTS_TO_FILE: SMB2_DUPLICATE_EXTENTS_DATA — [MS-FSCC] 2.3; with flags,
+/// FSCTL_DUPLICATE_EXTENTS_TO_FILE_EX: SMB2_DUPLICATE_EXTENTS_DATA_EX. Two files share the clusters of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DuplicateExtents {
     /// The open of the source. The target is the open of the IOCTL.
