@@ -25,6 +25,13 @@ pub struct Arguments {
     /// Shares memory.
     #[arg(long, value_name = "NAME")]
     memory_share: Vec<String>,
+    /// Shares a place to stream into; `,commit-on-close` for clients that never flush.
+    #[arg(long, value_name = "NAME[,commit-on-close]")]
+    stream_share: Vec<StreamingShare>,
+    /// Runs a shell command for each stream, with the bytes on its standard input and SMB_STREAM_NAME set; its exit
+    /// status 0 confirms the stream. Without it, streams are verified and discarded.
+    #[arg(long, value_name = "COMMAND", requires = "stream_share")]
+    on_stream: Option<std::ffi::OsString>,
     /// Lets in unknown users, and those without a name, as guests.
     #[arg(long)]
     guest: bool,
@@ -116,6 +123,25 @@ impl FromStr for DirectoryShare {
             rest = before;
         }
         Ok(Self { name: name.into(), path: rest.into(), read_only, hide_unreadable })
+    }
+}
+
+/// `NAME` and an option.
+#[derive(Debug, Clone)]
+struct StreamingShare {
+    name: String,
+    commit_on_close: bool,
+}
+
+impl FromStr for StreamingShare {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, commit_on_close) = match text.split_once(',') {
+            None => (text, false),
+            Some((name, "commit-on-close")) => (name, true),
+            Some(_) => return Err("the only option is commit-on-close"),
+        };
+        Ok(Self { name: name.into(), commit_on_close })
     }
 }
 
@@ -255,6 +281,9 @@ fn builder(arguments: Arguments) -> Result<Builder, Failure> {
     for name in arguments.memory_share {
         builder = builder.memory_share(&name);
     }
+    for share in arguments.stream_share {
+        builder = builder.share(streaming(share, arguments.on_stream.as_deref())?);
+    }
     if !arguments.signing_algorithms.is_empty() {
         let list: Vec<_> =
             arguments.signing_algorithms.into_iter().map(|Signing(algorithm)| algorithm).collect();
@@ -296,6 +325,19 @@ fn directory(share: DirectoryShare) -> Result<Share, Failure> {
 #[cfg(not(target_os = "linux"))]
 fn directory(share: DirectoryShare) -> Result<Share, Failure> {
     Err(describe("share", &share.path.display(), &"directories can be shared on Linux only"))
+}
+
+fn streaming(share: StreamingShare, command: Option<&std::ffi::OsStr>) -> Result<Share, Failure> {
+    use backend::stream::{Discard, StreamOptions, StreamShare};
+    let options = StreamOptions { commit_on_close: share.commit_on_close, ..StreamOptions::default() };
+    let streams = match command {
+        None => StreamShare::new(Discard, options),
+        #[cfg(unix)]
+        Some(command) => StreamShare::new(backend::stream::CommandConsumer::new(command), options),
+        #[cfg(not(unix))]
+        Some(_) => return Err("--on-stream works on Unix only".into()),
+    };
+    Ok(Share::new(share.name, streams))
 }
 
 /// Resolves when the program is asked to stop.

@@ -9,19 +9,14 @@ mod case;
 #[cfg(target_os = "linux")]
 mod local;
 mod memory;
-mod stream;
+pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 #[cfg(target_os = "linux")]
 pub use local::{LocalOptions, LocalShare};
 pub use memory::{Clock, MemoryShare};
-#[cfg(unix)]
-pub use stream::CommandConsumer;
-pub use stream::{
-    AbortReason, Incoming, Incomings, ReaderConsumer, Sink, StreamConsumer, StreamError, StreamOptions,
-    StreamShare,
-};
+pub use stream::StreamShare;
 
 use smb_proto::{
     msg::{FileAttributes, FileTime, FileTimes},

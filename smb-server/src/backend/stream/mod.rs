@@ -14,6 +14,7 @@
 #[cfg(unix)]
 mod command;
 mod commit;
+mod discard;
 mod handle;
 mod names;
 mod pump;
@@ -24,6 +25,7 @@ mod window;
 #[cfg(unix)]
 pub use command::CommandConsumer;
 pub use commit::AbortReason;
+pub use discard::Discard;
 pub use reader::{Incoming, Incomings, ReaderConsumer, StreamError};
 
 use super::{
@@ -85,8 +87,8 @@ impl Default for StreamOptions {
 /// A share whose files are streams into a consumer. Needs a tokio runtime.
 ///
 /// ```no_run
-/// # async fn f() -> Result<(), smb_server::backend::StreamError> {
-/// use smb_server::backend::{ReaderConsumer, StreamOptions, StreamShare};
+/// # async fn f() -> Result<(), smb_server::backend::stream::StreamError> {
+/// use smb_server::backend::stream::{ReaderConsumer, StreamOptions, StreamShare};
 /// use tokio::io::AsyncReadExt as _;
 ///
 /// let (consumer, mut streams) = ReaderConsumer::new();

@@ -327,3 +327,16 @@ async fn a_removed_stream_is_given_up() {
     sender.close(true).await.unwrap();
     assert_eq!(reason(reader).await, AbortReason::Removed);
 }
+
+#[tokio::test]
+async fn discarded_streams_are_still_verified() {
+    let client = client(Discard, SMALL);
+    let sender = begin(&client, "right").await.unwrap();
+    put(sender.as_ref(), 0, b"hello").await.unwrap();
+    sender.expect(announced(b"hello")).await.unwrap();
+    sender.flush().await.unwrap();
+    let sender = begin(&client, "wrong").await.unwrap();
+    put(sender.as_ref(), 0, b"hello").await.unwrap();
+    sender.expect(announced(b"jello")).await.unwrap();
+    assert_eq!(sender.flush().await, Err(NtStatus::CRC_ERROR));
+}
