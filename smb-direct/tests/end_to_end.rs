@@ -1,4 +1,5 @@
 //! Our client and our server over SMB Direct, within one process: what is placed and what is not.
+#![allow(clippy::unwrap_used)]
 
 use smb_client::{Client, Signing};
 use smb_direct::{Counters, DirectListener, Monitor, SmbDirect, rdma::mem::MemNetwork, smbd::Config};
