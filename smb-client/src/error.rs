@@ -85,7 +85,7 @@ pub enum UsageError {
     /// The address cannot be resolved or parsed.
     #[error("the address cannot be resolved")]
     Address,
-    /// The requested dialects include none that this client speaks.
+    /// The system gives no random bytes, without which there are no secrets.
     #[error("a secure source of random bytes is missing")]
     NoEntropy,
     /// A request larger than the server ever takes.

@@ -366,3 +366,42 @@ async fn an_open_nobody_waits_for_is_closed() {
     let _ = opening.await;
     tells.recv().await.expect("the open that came too late is closed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_credit_at_a_time_is_enough() {
+    let session = with(plain().credits(1), MemoryOptions::plain(), |mut fake| async move {
+        fake.grant = Some(1);
+        fake.log_on().await;
+        fake.share().await;
+        fake.open(42).await;
+        let close = fake.expect(Command::CLOSE).await;
+        assert_eq!(close.parse::<CloseRequest>().file_id, FILE, "no compound, so no placeholder");
+        fake.answer(&close.header, &CloseResponse::default()).await;
+        fake.be_silent().await;
+    });
+    let tree = session.await.unwrap().tree("share").await.unwrap();
+    assert_eq!(tree.metadata("file").await.unwrap().size, 42);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_callers_share_few_credits_fairly() {
+    let session = with(plain().credits(4), MemoryOptions::plain(), |mut fake| async move {
+        fake.grant = Some(1);
+        fake.log_on().await;
+        while let Some(request) = fake.recv().await {
+            assert_eq!(request.header.command, Command::ECHO);
+            fake.answer(&request.header, &EchoResponse).await;
+        }
+    });
+    let session = session.await.unwrap();
+    let mut asking = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let session = session.clone();
+        asking.spawn(async move { session.echo().await.map(|()| number) });
+    }
+    let mut answered = Vec::new();
+    while let Some(outcome) = asking.join_next().await {
+        answered.push(outcome.unwrap().unwrap());
+    }
+    assert_eq!(answered, (0..50).collect::<Vec<_>>(), "first come, first served");
+}

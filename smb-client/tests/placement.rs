@@ -5,7 +5,9 @@ mod fake;
 
 use fake::{Fake, plain, with};
 use smb_client::{Client, Error, File, Inline};
-use smb_proto::{command::Command, error::PeerViolation, msg::*, status::NtStatus, transform::rdma::BufferDescriptor};
+use smb_proto::{
+    command::Command, error::PeerViolation, msg::*, status::NtStatus, transform::rdma::BufferDescriptor,
+};
 use smb_transport::{
     Buffers, Gate, IoBuf, Msg, Pool, Push, Token,
     memory::{MemoryOptions, PlacementOptions},
@@ -81,7 +83,10 @@ async fn a_write_is_pulled() {
         let request = fake.expect(Command::WRITE).await;
         let write: WriteRequest<'_> = request.parse();
         let from = descriptors(&write.channel);
-        assert_eq!((write.data.len(), write.remaining_bytes, from.len()), (0, u32::try_from(LEN).unwrap(), 4));
+        assert_eq!(
+            (write.data.len(), write.remaining_bytes, from.len()),
+            (0, u32::try_from(LEN).unwrap(), 4)
+        );
         let pulled = fake.placement.as_ref().unwrap().pull(from.clone(), IoBuf::alloc(LEN)).await.unwrap();
         assert!(*pulled == pattern());
         let count = write.remaining_bytes;
@@ -180,7 +185,10 @@ async fn memory_of_a_dropped_read_is_not_used_while_the_server_writes_it() {
     let others = occupy(&pool);
     gate.open();
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    assert!(others.iter().all(|buf| buf.iter().all(|byte| *byte == 0xee)), "written by a read that was dropped");
+    assert!(
+        others.iter().all(|buf| buf.iter().all(|byte| *byte == 0xee)),
+        "written by a read that was dropped"
+    );
     drop(others);
     assert!(pool.kept() > kept + 8 * LEN, "the memory came back once the answer was there");
 }
@@ -205,5 +213,8 @@ async fn memory_of_a_dead_connection_is_not_used_while_the_server_writes_it() {
     let others = occupy(&pool);
     gate.open();
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    assert!(others.iter().all(|buf| buf.iter().all(|byte| *byte == 0xee)), "written after the connection's end");
+    assert!(
+        others.iter().all(|buf| buf.iter().all(|byte| *byte == 0xee)),
+        "written after the connection's end"
+    );
 }

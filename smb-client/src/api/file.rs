@@ -54,6 +54,10 @@ impl File {
         &self.inner.opened
     }
 
+    pub(crate) fn id(&self) -> FileId {
+        self.inner.id
+    }
+
     /// The share it is on.
     pub fn tree(&self) -> &Tree {
         &self.inner.tree

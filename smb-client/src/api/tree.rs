@@ -206,7 +206,11 @@ impl Tree {
         create: &CreateRequest,
         between: impl FnOnce(FileId) -> Vec<Request>,
     ) -> Result<Vec<Reply>, Error> {
-        let mut requests = vec![self.request(Request::new(create, self.id()))];
+        let create = self.request(Request::new(create, self.id()));
+        if self.channel().is_stingy() {
+            return self.with_open_in_steps(create, between).await;
+        }
+        let mut requests = vec![create];
         requests.extend(between(FileId::ANY).into_iter().map(Request::related));
         let close = CloseRequest { flags: CloseFlags::NONE, file_id: FileId::ANY };
         requests.push(self.request(Request::new(&close, self.id())).related());
@@ -219,6 +223,24 @@ impl Tree {
             reply.accept(&[])?;
         }
         replies.pop();
+        Ok(replies)
+    }
+
+    /// The same for a server that does not grant the credits for a compound.
+    async fn with_open_in_steps(
+        &self,
+        create: Request,
+        between: impl FnOnce(FileId) -> Vec<Request>,
+    ) -> Result<Vec<Reply>, Error> {
+        let opened = self.channel().submit_one(create).await?.answer().await?;
+        let file = File::new(self.clone(), &opened.parse()?);
+        let mut replies = vec![opened];
+        for request in between(file.id()) {
+            let reply = self.channel().submit_one(request).await?.answer().await?;
+            reply.accept(&[])?;
+            replies.push(reply);
+        }
+        file.close().await?;
         Ok(replies)
     }
 

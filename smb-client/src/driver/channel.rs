@@ -166,6 +166,11 @@ impl Channel {
         self.started.checked_add(after).unwrap_or(self.started)
     }
 
+    /// Whether the server grants too few credits for a small compound.
+    pub fn is_stingy(&self) -> bool {
+        self.table().largest_charge() < 4
+    }
+
     /// The most bytes one READ may ask for.
     pub fn max_read(&self) -> usize {
         self.largest(|agreed| agreed.max_read)

@@ -54,6 +54,8 @@ fn is_stdio(file: &Path) -> bool {
 }
 
 pub async fn get(common: &Common, url: &Url, file: &Path) -> Result<(), Failure> {
+    let into = into_directory(file, url);
+    let file = into.as_deref().unwrap_or(file);
     let (session, tree) = common.tree(url).await?;
     let access = Access::READ_DATA | Access::READ_ATTRIBUTES | Access::SYNCHRONIZE;
     let remote = OpenOptions::read().access(access).open(&tree, &url.path).await?;
@@ -68,6 +70,12 @@ pub async fn get(common: &Common, url: &Url, file: &Path) -> Result<(), Failure>
     summary(common, "get", &url.to_string(), &done, is_stdio(file));
     session.log_off().await;
     Ok(())
+}
+
+/// Where the file goes if `file` is a directory: into it, by its own name.
+fn into_directory(file: &Path, url: &Url) -> Option<PathBuf> {
+    let name = url.path.rsplit(['/', '\\']).find(|name| !name.is_empty() && *name != "..")?;
+    file.is_dir().then(|| file.join(name))
 }
 
 /// A device or a pipe: written as it is, in order.

@@ -1,7 +1,7 @@
 //! migrate send.
 
 use crate::{
-    args::Common,
+    args::{Common, VerifyMode},
     copy::source,
     report::{Bar, Failure, summary},
     url::Url,
@@ -10,6 +10,10 @@ use smb_client::migration::StreamWriter;
 use std::path::Path;
 
 pub async fn send(common: &Common, file: Option<&Path>, url: &Url) -> Result<(), Failure> {
+    if matches!(common.verify, VerifyMode::Readback) {
+        let wrong = "a stream cannot be read back: its digest is compared where the server can";
+        return Err(Failure::Usage(wrong.to_owned()));
+    }
     let mut source = source(file.unwrap_or(Path::new("-")))?;
     let (session, tree) = common.tree(url).await?;
     let mut stream = StreamWriter::create(&tree, &url.path).await?;
