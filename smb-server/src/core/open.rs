@@ -239,10 +239,4 @@ impl Opens {
         self.count.fetch_sub(gone.len(), Ordering::Relaxed);
         gone
     }
-
-    /// How many there are.
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
 }

@@ -89,12 +89,6 @@ impl<C> Pending<C> {
         self.requests.get(&message_id).map(|entry| &entry.cancel)
     }
 
-    /// How many wait.
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.requests.len()
-    }
-
     /// Whether none waits.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {

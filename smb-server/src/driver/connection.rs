@@ -1,6 +1,6 @@
 //! What the tasks of one connection share.
 
-use super::writer::Outgoing;
+use super::{cancel::Cancel, writer::Outgoing};
 use crate::{
     core::{
         channel::Channel,
@@ -23,7 +23,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// One connection.
 pub(crate) struct Conn {
@@ -33,7 +33,7 @@ pub(crate) struct Conn {
     pub(crate) buffers: Arc<dyn Buffers>,
     pub(crate) placement: Option<Arc<dyn Placement>>,
     pub(crate) core: Mutex<Connection>,
-    pub(crate) pending: Mutex<Pending<Arc<Notify>>>,
+    pub(crate) pending: Mutex<Pending<Arc<Cancel>>>,
     pub(super) queue: mpsc::Sender<Outgoing>,
     pub(super) slots: Arc<Semaphore>,
     channels: Mutex<HashMap<u64, Arc<Channel>>>,

@@ -37,7 +37,7 @@ use std::{
     sync::Arc,
     task::Poll,
 };
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A frame that was taken in: its MessageIds are out of the window.
 pub(super) struct Job {
@@ -160,6 +160,7 @@ impl Part<'_> {
             tree,
             chain,
             compound: self.compound,
+            cancel: Arc::default(),
         })
     }
 
@@ -170,13 +171,14 @@ impl Part<'_> {
             Route::Sync { .. } => Target::Message(self.header.message_id),
         };
         if let Some(cancel) = lock(&self.conn.pending).find(target) {
-            cancel.notify_one();
+            cancel.cancel();
         }
     }
 
     /// Runs the handler; one that has to wait gets an interim response after a while, and can be cancelled.
     async fn drive(&self, request: Request, needs: Needs, terms: &Terms) -> (Outcome, Option<u64>) {
         let bytes = request.message.len();
+        let cancel = request.cancel.clone();
         let mut handler = pin!(handlers::handle(request));
         if let Some(outcome) = poll_once(&mut handler).await {
             return (outcome, None);
@@ -184,12 +186,11 @@ impl Part<'_> {
         if !needs.cancellable || self.compound {
             return (handler.await, None);
         }
-        let cancel = Arc::new(Notify::new());
         lock(&self.conn.pending).begin(self.header.message_id, bytes, cancel.clone());
         let waiting = Waiting { conn: self.conn, message_id: self.header.message_id };
         let given_up = async {
             tokio::select! {
-                () = cancel.notified() => NtStatus::CANCELLED,
+                () = cancel.cancelled() => NtStatus::CANCELLED,
                 () = self.conn.gone() => NtStatus::CONNECTION_DISCONNECTED,
             }
         };

@@ -9,6 +9,7 @@
 //! What bounds a client: credits and `slots` bound its requests, the outbound budget its answers. Both are held until the
 //! answer has left, so a client that does not read stops being served.
 
+mod cancel;
 mod connection;
 mod job;
 mod reader;
@@ -16,6 +17,7 @@ mod request;
 mod respond;
 mod writer;
 
+pub(crate) use cancel::Cancel;
 pub(crate) use connection::{Conn, close_open, end_session};
 pub(crate) use reader::run;
 pub(crate) use request::{Answer, HashInto, Outcome, Payload, Request};

@@ -1,6 +1,6 @@
 //! One request on its way through a handler, and what comes of it.
 
-use super::connection::Conn;
+use super::{cancel::Cancel, connection::Conn};
 use crate::core::{
     channel::Channel,
     dispatch::{Chain, Protection},
@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) chain: Chain,
     /// It is one of several in its frame.
     pub(crate) compound: bool,
+    /// How it is given up while it waits.
+    pub(crate) cancel: Arc<Cancel>,
 }
 
 /// What a handler gives back; the error is answered with an ERROR response.

@@ -8,11 +8,12 @@ use crate::{
 };
 use smb_proto::{
     fscc::{
-        AccessInformation, AlignmentInformation, AttributeTagInformation, CompressionInformation,
-        EaInformation, FileInformationClass, FsAttributeInformation, FsAttributes, FsControlInformation,
-        FsDeviceInformation, FsFullSizeInformation, FsInformationClass, FsObjectIdInformation,
-        FsSectorSizeInformation, FsSizeInformation, FsVolumeInformation, IdInformation, Information,
-        InternalInformation, NormalizedNameInformation, StreamEntry, StreamInformation,
+        AccessInformation, AlignmentInformation, AlternateNameInformation, AttributeTagInformation,
+        CompressionInformation, EaInformation, FileInformationClass, FsAttributeInformation, FsAttributes,
+        FsControlInformation, FsDeviceInformation, FsFullSizeInformation, FsInformationClass,
+        FsObjectIdInformation, FsSectorSizeInformation, FsSizeInformation, FsVolumeInformation,
+        IdInformation, Information, InternalInformation, NormalizedNameInformation, StreamEntry,
+        StreamInformation,
     },
     msg::{Access, FileTime, InfoType, QueryInfoRequest, QueryInfoResponse},
     status::NtStatus,
@@ -115,11 +116,26 @@ async fn file(open: &Open, class: FileInformationClass) -> Result<Output, NtStat
             file_id: metadata.key.file.into(),
         }),
         Class::FULL_EA => return Err(NtStatus::NO_EAS_ON_FILE),
-        // There are no 8.3 names.
-        Class::ALTERNATE_NAME => return Err(NtStatus::OBJECT_NAME_NOT_FOUND),
+        Class::ALTERNATE_NAME => Output::named(&alternate_name(open), 4),
         Class::PIPE | Class::PIPE_LOCAL | Class::PIPE_REMOTE => return Err(NtStatus::INVALID_PARAMETER),
         _ => return Err(NtStatus::INVALID_INFO_CLASS),
     })
+}
+
+/// The 8.3 name: the name itself where it is one, else none, as in directory records. smbclient's `allinfo` goes no
+/// further where this is refused.
+fn alternate_name(open: &Open) -> AlternateNameInformation {
+    let path = open.path();
+    let name = path.last().filter(|name| is_8_3(name));
+    AlternateNameInformation { name: name.map(|name| name.to_uppercase()).unwrap_or_default() }
+}
+
+/// Whether a name is of the form that FAT had — [MS-FSCC] 2.1.5.2.1.
+fn is_8_3(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "!#$%&'()-@^_`{}~".contains(c);
+    let (base, extension) = name.split_once('.').unwrap_or((name, "x"));
+    let part = |text: &str, most| (1..=most).contains(&text.len()) && text.chars().all(legal);
+    part(base, 8) && part(extension, 3)
 }
 
 /// The unnamed data stream is the only one.
@@ -216,5 +232,20 @@ fn sector_size() -> FsSectorSizeInformation {
         flags: ALIGNED,
         byte_offset_for_sector_alignment: 0,
         byte_offset_for_partition_alignment: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_8_3;
+
+    #[test]
+    fn names_of_the_old_form() {
+        for (name, is) in [("a", true), ("README.md", true), ("12345678.123", true), ("123456789", false)] {
+            assert_eq!(is_8_3(name), is, "{name}");
+        }
+        assert!(
+            !is_8_3(".hidden") && !is_8_3("a.b.c") && !is_8_3("a.html") && !is_8_3("a b") && !is_8_3("a.")
+        );
     }
 }

@@ -31,7 +31,7 @@ struct Write {
 pub(crate) async fn handle(request: Request) -> Outcome {
     let write = examine(&request)?;
     let replay = request.header.flags.contains(HeaderFlags::REPLAY_OPERATION);
-    let Request { conn, mut message, .. } = request;
+    let Request { conn, mut message, cancel, .. } = request;
     let mut invalidate: Option<Token> = None;
     let data = match write.way {
         Way::Inline => {
@@ -44,7 +44,7 @@ pub(crate) async fn handle(request: Request) -> Outcome {
             let placement = conn.placement.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
             let length = usize::try_from(write.length).map_err(|_| NtStatus::INVALID_PARAMETER)?;
             let into: IoBuf = conn.buffers.buffer(length);
-            placement.pull(descriptors, into).await.map_err(|error| {
+            cancel.shielded(placement.pull(descriptors, into)).await?.map_err(|error| {
                 tracing::warn!(conn = conn.id, %error, "pulling the data of a WRITE failed");
                 NtStatus::INVALID_PARAMETER
             })?

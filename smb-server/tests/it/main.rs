@@ -1,0 +1,18 @@
+//! The server against a client that builds its messages by hand, over the in-memory transport and TCP.
+#![allow(
+    missing_docs,
+    clippy::as_conversions,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod cancel;
+mod compound;
+mod files;
+mod gated;
+mod hostile;
+mod peer;
+mod placement;
+mod session;
