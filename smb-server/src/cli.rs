@@ -314,8 +314,8 @@ fn describe(what: &str, which: &dyn Display, error: &dyn Display) -> Failure {
 
 #[cfg(target_os = "linux")]
 fn directory(share: DirectoryShare) -> Result<Share, Failure> {
-    let mut options = backend::LocalOptions::default();
-    options.hide_unreadable = share.hide_unreadable;
+    let options =
+        backend::LocalOptions { hide_unreadable: share.hide_unreadable, ..backend::LocalOptions::default() };
     let backend = backend::LocalShare::open(&share.path, options)
         .map_err(|error| describe("share", &share.path.display(), &error))?;
     let shared = Share::new(share.name, backend);

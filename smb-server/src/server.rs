@@ -1,6 +1,7 @@
 //! The server: what is configured, what all connections share, and where they come in.
 
 use crate::{
+    backend::stream::{StreamConsumer, StreamOptions, StreamShare},
     config::{Config, Limits, Policy},
     core::{session::Sessions, share_mode::ShareModes},
     driver, entropy,
@@ -122,6 +123,11 @@ impl Builder {
     /// Offers a share that lives in memory.
     pub fn memory_share(self, name: &str) -> Self {
         self.share(Share::new(name, crate::backend::MemoryShare::new()))
+    }
+
+    /// Offers a share whose files are streams into `consumer`: the migration share.
+    pub fn stream_share(self, name: &str, consumer: impl StreamConsumer, options: StreamOptions) -> Self {
+        self.share(Share::new(name, StreamShare::new(consumer, options)))
     }
 
     /// Whether messages are signed.

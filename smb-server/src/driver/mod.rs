@@ -17,7 +17,6 @@ mod request;
 mod respond;
 mod writer;
 
-pub(crate) use cancel::Cancel;
 pub(crate) use connection::{Conn, close_open, end_session};
 pub(crate) use reader::run;
 pub(crate) use request::{Answer, HashInto, Outcome, Payload, Request};

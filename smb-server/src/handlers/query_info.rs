@@ -171,13 +171,19 @@ async fn file_system(open: &Open, class: FsInformationClass) -> Result<Output, N
 }
 
 fn volume_information(open: &Open, volume: u64) -> FsVolumeInformation {
-    let [a, b, c, d, ..] = volume.to_le_bytes();
     FsVolumeInformation {
         creation_time: FileTime::NONE,
-        serial_number: u32::from_le_bytes([a, b, c, d]),
+        serial_number: serial(open.share.name(), volume),
         supports_objects: false,
         label: open.share.name().to_owned(),
     }
+}
+
+/// A number that tells volumes apart (FNV-1a over the share's name and the volume's number): back ends number theirs
+/// as they like, from 0 for instance.
+fn serial(share: &str, volume: u64) -> u32 {
+    let bytes = share.bytes().chain(volume.to_le_bytes());
+    bytes.fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn object_id(volume: u64) -> FsObjectIdInformation {
