@@ -5,7 +5,10 @@ use smb_client::{Client, Encryption, Session, Signing, migration::StreamWriter, 
 use smb_proto::dialect::Dialect;
 use smb_server::{
     Policy, Server, Share,
-    backend::{Incomings, ReaderConsumer, StreamOptions, StreamShare},
+    backend::{
+        StreamShare,
+        stream::{Incomings, ReaderConsumer, StreamOptions},
+    },
 };
 use std::{error::Error, io};
 use tokio::sync::oneshot;
