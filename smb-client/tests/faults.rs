@@ -405,3 +405,27 @@ async fn many_callers_share_few_credits_fairly() {
     }
     assert_eq!(answered, (0..50).collect::<Vec<_>>(), "first come, first served");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_dropped_is_closed_before_the_session_ends() {
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let file = file_on(100, |mut fake| async move {
+        while let Some(request) = fake.recv().await {
+            told.send(request.header.command).unwrap();
+            match request.header.command {
+                Command::CLOSE => fake.answer(&request.header, &CloseResponse::default()).await,
+                Command::TREE_DISCONNECT => fake.answer(&request.header, &TreeDisconnectResponse).await,
+                _ => fake.answer(&request.header, &LogoffResponse).await,
+            }
+        }
+    })
+    .await;
+    let session = file.session().clone();
+    drop(file);
+    session.log_off().await;
+    let mut seen = Vec::new();
+    while let Some(command) = tells.recv().await {
+        seen.push(command);
+    }
+    assert_eq!(seen, [Command::CLOSE, Command::TREE_DISCONNECT, Command::LOGOFF]);
+}

@@ -117,7 +117,7 @@ impl Session {
     /// Logs off and closes the connections, whoever still holds a handle. Requests under way fail.
     pub async fn log_off(self) {
         for channel in &self.inner.channels {
-            channel.leave().await;
+            channel.log_off().await;
         }
     }
 

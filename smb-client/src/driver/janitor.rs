@@ -74,8 +74,16 @@ impl Channel {
         }
     }
 
+    /// Does what is left to do, logs off and closes the connection.
+    pub(crate) async fn log_off(&self) {
+        self.chore(Chore::Leave);
+        if tokio::time::timeout(PARTING.saturating_mul(2), self.fate.ended()).await.is_err() {
+            self.end(TransportError::Closed.into());
+        }
+    }
+
     /// Logs off, as far as the server lets us, and closes the connection.
-    pub(crate) async fn leave(self: &Arc<Self>) {
+    async fn leave(self: &Arc<Self>) {
         if self.security().is_some() && !self.has_ended() {
             let logoff = async {
                 if let Ok(waiting) = self.submit_one(Request::new(&LogoffRequest, 0)).await {
