@@ -76,9 +76,6 @@ pub enum UsageError {
         /// The dialect negotiated.
         dialect: smb_proto::dialect::Dialect,
     },
-    /// The share is of another kind.
-    #[error("the share is not a disk share")]
-    NotADisk,
     /// A handle was used after it was closed.
     #[error("the handle is closed")]
     Closed,
@@ -88,16 +85,6 @@ pub enum UsageError {
     /// The system gives no random bytes, without which there are no secrets.
     #[error("a secure source of random bytes is missing")]
     NoEntropy,
-    /// A request larger than the server ever takes.
-    #[error("{what} of {len} bytes is over the server's limit of {limit}")]
-    TooLarge {
-        /// What is too large.
-        what: &'static str,
-        /// Its size in bytes.
-        len: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
 }
 
 /// Why a transfer is not complete. Nothing is ever short in silence.
