@@ -71,7 +71,7 @@ impl Default for Limits {
             outbound_bytes: 64 << 20,
             max_pending: 2048,
             async_bytes: 64 << 20,
-            interim_after: Duration::from_millis(5),
+            interim_after: Duration::from_millis(10),
             drain: Duration::from_secs(10),
         }
     }

@@ -11,7 +11,7 @@
 //!                        disconnect
 //! ```
 
-use super::{negotiate::Agreed, session::Session};
+use super::session::Session;
 use smb_proto::{
     auth::ServerAuth,
     command::Command,
@@ -38,7 +38,7 @@ pub struct Exchange {
 /// The state of a connection.
 #[derive(Debug)]
 pub struct Connection {
-    agreed: Option<Arc<Agreed>>,
+    negotiated: bool,
     multi_protocol: bool,
     preauth: PreauthHash,
     window: ServerWindow,
@@ -50,7 +50,7 @@ impl Connection {
     /// A connection on which nothing was said yet.
     pub fn new(max_credits: u16) -> Self {
         Self {
-            agreed: None,
+            negotiated: false,
             multi_protocol: false,
             preauth: PreauthHash::new(),
             window: ServerWindow::new(EARLY_CREDITS.min(max_credits)),
@@ -59,14 +59,9 @@ impl Connection {
         }
     }
 
-    /// What was negotiated.
-    pub fn agreed(&self) -> Option<&Arc<Agreed>> {
-        self.agreed.as_ref()
-    }
-
     /// Whether a command has a place in this state.
     pub fn allows(&self, command: Command) -> Result<(), PeerViolation> {
-        if (command == Command::NEGOTIATE) == self.agreed.is_none() {
+        if (command == Command::NEGOTIATE) != self.negotiated {
             Ok(())
         } else {
             Err(PeerViolation::State(command))
@@ -75,7 +70,7 @@ impl Connection {
 
     /// Takes note of an SMB1 NEGOTIATE, which uses MessageId 0; there is but one.
     pub fn multi_protocol(&mut self) -> Result<(), PeerViolation> {
-        if self.multi_protocol || self.agreed.is_some() {
+        if self.multi_protocol || self.negotiated {
             return Err(PeerViolation::State(Command::NEGOTIATE));
         }
         self.multi_protocol = true;
@@ -92,10 +87,10 @@ impl Connection {
         self.window.grant(requested, Load::Normal)
     }
 
-    /// The NEGOTIATE succeeded.
-    pub fn negotiated(&mut self, agreed: Arc<Agreed>) {
-        self.window.set_multi_credit(agreed.multi_credit());
-        self.agreed = Some(agreed);
+    /// The NEGOTIATE succeeded; requests may span several credits where `multi_credit` was agreed.
+    pub fn negotiated(&mut self, multi_credit: bool) {
+        self.window.set_multi_credit(multi_credit);
+        self.negotiated = true;
     }
 
     /// Takes a message of the NEGOTIATE into the preauthentication hash.
@@ -133,5 +128,51 @@ impl Connection {
     /// Keeps an authentication that goes on.
     pub fn keep_exchange(&mut self, session_id: u64, exchange: Exchange) {
         self.exchanges.insert(session_id, exchange);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn negotiate_comes_first_and_once() {
+        let mut connection = Connection::new(100);
+        assert!(connection.allows(Command::ECHO).is_err());
+        assert!(connection.allows(Command::NEGOTIATE).is_ok());
+        connection.negotiated(true);
+        assert!(connection.allows(Command::NEGOTIATE).is_err());
+        assert!(connection.allows(Command::SESSION_SETUP).is_ok());
+        assert!(connection.multi_protocol().is_err());
+    }
+
+    #[test]
+    fn an_smb1_negotiate_uses_message_id_0_once() {
+        let mut connection = Connection::new(100);
+        connection.multi_protocol().unwrap();
+        assert!(connection.multi_protocol().is_err());
+        assert_eq!(connection.accept(0, 0), Err(PeerViolation::MessageId(0)));
+        assert_eq!(connection.grant(1), 1);
+        connection.accept(1, 0).unwrap();
+    }
+
+    #[test]
+    fn all_credits_come_with_authentication() {
+        let mut connection = Connection::new(500);
+        connection.accept(0, 1).unwrap();
+        assert_eq!(connection.grant(500), EARLY_CREDITS);
+        connection.accept(1, 1).unwrap();
+        connection.authenticated();
+        assert_eq!(connection.grant(500), 500 - EARLY_CREDITS + 1);
+    }
+
+    #[test]
+    fn the_hash_of_an_exchange_goes_on_from_the_connections() {
+        let mut connection = Connection::new(1);
+        connection.hash(b"negotiate");
+        let start = connection.preauth();
+        assert_ne!(start, PreauthHash::new());
+        connection.hash_exchange(7, b"no such exchange");
+        assert_eq!(connection.preauth(), start);
     }
 }

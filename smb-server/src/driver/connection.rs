@@ -19,7 +19,7 @@ use smb_transport::{Buffers, LinkInfo, Placement};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -36,7 +36,9 @@ pub(crate) struct Conn {
     pub(crate) pending: Mutex<Pending<Arc<Cancel>>>,
     pub(super) queue: mpsc::Sender<Outgoing>,
     pub(super) slots: Arc<Semaphore>,
-    channels: Mutex<HashMap<u64, Arc<Channel>>>,
+    agreed: OnceLock<Arc<Agreed>>,
+    /// `None` once the connection is over.
+    channels: Mutex<Option<HashMap<u64, Arc<Channel>>>>,
     budget: Arc<Semaphore>,
     authenticated: AtomicBool,
     gone: watch::Sender<bool>,
@@ -61,7 +63,8 @@ impl Conn {
             pending: Mutex::new(Pending::new(waiting)),
             slots: Arc::new(Semaphore::new(limits.max_pending.max(1))),
             budget: Arc::new(Semaphore::new(budget(limits.outbound_bytes))),
-            channels: Mutex::default(),
+            agreed: OnceLock::new(),
+            channels: Mutex::new(Some(HashMap::new())),
             authenticated: AtomicBool::new(false),
             gone: watch::Sender::new(false),
             shared,
@@ -75,35 +78,48 @@ impl Conn {
 
     /// What was negotiated.
     pub(crate) fn agreed(&self) -> Result<Arc<Agreed>, NtStatus> {
-        lock(&self.core).agreed().cloned().ok_or(NtStatus::INVALID_PARAMETER)
+        self.agreed.get().cloned().ok_or(NtStatus::INVALID_PARAMETER)
+    }
+
+    /// The NEGOTIATE succeeded.
+    pub(crate) fn set_agreed(&self, agreed: Arc<Agreed>) {
+        lock(&self.core).negotiated(agreed.multi_credit());
+        // There is one NEGOTIATE only: the core sees to that.
+        let _ = self.agreed.set(agreed);
     }
 
     /// The channel of a session here; not of one that has ended.
     pub(crate) fn channel(&self, session_id: u64) -> Option<Arc<Channel>> {
-        lock(&self.channels).get(&session_id).filter(|channel| !channel.session.ended()).cloned()
+        let channels = lock(&self.channels);
+        channels.as_ref()?.get(&session_id).filter(|channel| !channel.session.ended()).cloned()
     }
 
     /// Sessions here.
     pub(crate) fn sessions(&self) -> usize {
-        lock(&self.channels).len()
+        lock(&self.channels).as_ref().map_or(0, HashMap::len)
     }
 
-    /// A session is valid here from now on.
-    pub(crate) fn add_channel(&self, channel: Channel) {
-        lock(&self.channels).insert(channel.session.id, Arc::new(channel));
+    /// A session is valid here from now on; false where the connection is over.
+    pub(crate) fn add_channel(&self, channel: Channel) -> bool {
+        let mut channels = lock(&self.channels);
+        let Some(channels) = channels.as_mut() else { return false };
+        channels.insert(channel.session.id, Arc::new(channel));
         lock(&self.core).authenticated();
         self.authenticated.store(true, Ordering::Release);
+        true
     }
 
     /// A session is not valid here any more.
     pub(crate) fn remove_channel(&self, session_id: u64) {
-        let mut channels = lock(&self.channels);
-        channels.remove(&session_id);
-        self.authenticated.store(!channels.is_empty(), Ordering::Release);
+        if let Some(channels) = lock(&self.channels).as_mut() {
+            channels.remove(&session_id);
+            self.authenticated.store(!channels.is_empty(), Ordering::Release);
+        }
     }
 
+    /// The sessions here, to end; there will be no others.
     pub(super) fn take_channels(&self) -> Vec<Arc<Channel>> {
-        lock(&self.channels).drain().map(|(_, channel)| channel).collect()
+        lock(&self.channels).take().into_iter().flat_map(HashMap::into_values).collect()
     }
 
     /// Whether somebody has authenticated.
@@ -129,8 +145,12 @@ impl Conn {
 
     /// Resolves when the connection is over.
     pub(super) async fn gone(&self) {
-        // The sender is `self`'s.
-        let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
+        ended(&mut self.watch()).await;
+    }
+
+    /// Tells whoever waits more than once when the connection is over.
+    pub(super) fn watch(&self) -> watch::Receiver<bool> {
+        self.gone.subscribe()
     }
 
     /// Waits for `bytes` of room for an answer.
@@ -139,6 +159,12 @@ impl Conn {
         let permits = self.budget.clone().acquire_many_owned(bytes.min(most));
         permits.await.map_err(|_| NtStatus::CONNECTION_DISCONNECTED)
     }
+}
+
+/// Resolves when the connection watched is over.
+pub(super) async fn ended(watch: &mut watch::Receiver<bool>) {
+    // An error says that there is no connection any more at all.
+    let _ = watch.wait_for(|gone| *gone).await;
 }
 
 /// Permits of the outbound budget.

@@ -1,7 +1,7 @@
 //! The task that receives: takes frames in and starts their requests.
 
 use super::{
-    connection::{Conn, end_session},
+    connection::{Conn, end_session, ended},
     job::{self, Job},
     respond, writer,
 };
@@ -19,7 +19,7 @@ use smb_proto::{
     transform::encryption::TransformHeader,
 };
 use smb_transport::{Halves, INITIAL_LIMIT, IoBuf, Received, RecvHalf, SendHalf, Transport};
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, ops::Range, sync::Arc, time::Duration};
 use tokio::{sync::OwnedSemaphorePermit, sync::watch, task::JoinHandle, time::Instant};
 
 /// Frames up to this size are opened and begun in the reader itself; larger ones get a task of their own, so that
@@ -88,12 +88,13 @@ struct Intake<'a> {
 impl Intake<'_> {
     /// Receives until the connection ends or the server drains.
     async fn receive(&mut self, receiver: &mut dyn RecvHalf, drain: &mut watch::Receiver<bool>) {
+        let mut gone = self.conn.watch();
         loop {
             self.adjust(receiver);
             let deadline = self.deadline;
             let received = tokio::select! {
                 biased;
-                () = self.conn.gone() => return,
+                () = ended(&mut gone) => return,
                 _ = drain.wait_for(|stop| *stop) => return,
                 received = receiver.recv() => received,
                 () = until(deadline) => {
@@ -151,7 +152,7 @@ impl Intake<'_> {
     async fn start(&self, make: impl FnOnce(OwnedSemaphorePermit) -> Job) {
         let Some(slot) = self.slot().await else { return };
         let job = make(slot);
-        let large = job.frame.len() > SMALL || expects_much(&job);
+        let large = job.frame.len() > SMALL || expects_much(&job.parts);
         let job = job::run(self.conn.clone(), job);
         begin(job, large).await;
     }
@@ -165,7 +166,13 @@ impl Intake<'_> {
         let large = frame.len() > SMALL;
         let job = async move {
             match open(&conn, frame, &session) {
-                Ok((frame, parts)) => job::run(conn, Job { frame, parts, sealed: Some(session), slot }).await,
+                Ok((frame, parts)) => {
+                    if !large && expects_much(&parts) {
+                        // Not in the reader: see `begin`.
+                        tokio::task::yield_now().await;
+                    }
+                    job::run(conn, Job { frame, parts, sealed: Some(session), slot }).await;
+                }
                 Err(violation) => conn.violated(violation),
             }
         };
@@ -194,9 +201,9 @@ async fn begin(job: impl Future<Output = ()> + Send + 'static, large: bool) {
 }
 
 /// Whether a small frame asks for a large answer.
-fn expects_much(job: &Job) -> bool {
+fn expects_much(parts: &[(Header, Range<usize>)]) -> bool {
     const ONE_CREDIT: u16 = 1;
-    job.parts.iter().any(|(header, _)| header.command == Command::READ && header.credit_charge > ONE_CREDIT)
+    parts.iter().any(|(header, _)| header.command == Command::READ && header.credit_charge > ONE_CREDIT)
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -206,7 +213,7 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-type Parts = Vec<(Header, std::ops::Range<usize>)>;
+type Parts = Vec<(Header, Range<usize>)>;
 
 /// Reads the headers of a frame and takes their MessageIds out of the window.
 fn take_in(conn: &Conn, frame: &[u8]) -> Result<Parts, PeerViolation> {

@@ -1,6 +1,6 @@
 //! The task that sends: whatever is ready goes out together.
 
-use super::connection::Conn;
+use super::connection::{Conn, ended};
 use smb_transport::{Msg, SendHalf, TransportError};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -24,10 +24,11 @@ pub(super) async fn write(
     mut sender: Box<dyn SendHalf>,
     mut queue: mpsc::Receiver<Outgoing>,
 ) -> Box<dyn SendHalf> {
+    let mut gone = conn.watch();
     loop {
         let sent = tokio::select! {
             biased;
-            () = conn.gone() => break,
+            () = ended(&mut gone) => break,
             sent = send_batch(sender.as_mut(), &mut queue) => sent,
         };
         match sent {

@@ -27,9 +27,8 @@ pub(crate) fn handle(request: &Request) -> Outcome {
     let conn = &request.conn;
     let agreed = Arc::new(negotiate::choose(&conn.shared.config, &request.parse::<NegotiateRequest>()?)?);
     let answer = Answer::of(&response(conn, &agreed));
-    let mut core = lock(&conn.core);
-    core.hash(&request.message);
-    core.negotiated(agreed);
+    lock(&conn.core).hash(&request.message);
+    conn.set_agreed(agreed);
     Ok(Answer { hash: Some(HashInto::Connection), ..answer })
 }
 
@@ -61,7 +60,7 @@ pub(crate) fn multi_protocol(conn: &Conn, dialect: Dialect) -> NegotiateResponse
         };
         if let Ok(agreed) = negotiate::choose(&conn.shared.config, &offer) {
             let response = response(conn, &agreed);
-            lock(&conn.core).negotiated(Arc::new(agreed));
+            conn.set_agreed(Arc::new(agreed));
             return response;
         }
     }

@@ -126,7 +126,10 @@ impl Login<'_> {
             if !self.conn.shared.sessions.insert(session.clone()) {
                 return Err(NtStatus::INSUFFICIENT_RESOURCES);
             }
-            self.conn.add_channel(channel);
+            if !self.conn.add_channel(channel) {
+                end_session(&self.conn.shared, &session).await;
+                return Err(NtStatus::CONNECTION_DISCONNECTED);
+            }
             self.end_previous(&session).await;
         }
         tracing::info!(conn = self.conn.id, session = session.id, user = %session.owner.user, "logged on");

@@ -201,3 +201,40 @@ async fn a_stop_lets_requests_under_way_end() {
     assert!(peer.is_dropped().await);
     assert_eq!(*gated.data.lock().unwrap(), b"last words");
 }
+
+#[tokio::test]
+async fn a_write_cut_in_the_middle_of_its_frame_writes_nothing() {
+    let gated = Gated::new();
+    let server = Server::builder()
+        .listen("127.0.0.1:0".parse().unwrap())
+        .user(USER, PASSWORD)
+        .share(Share::new("data", gated.clone()))
+        .build()
+        .unwrap();
+    let address = server.local_addrs()[0];
+    let handle = server.handle();
+    let running = tokio::spawn(server.run(std::future::pending()));
+    let options = smb_transport::TcpOptions::default();
+    let tcp =
+        smb_transport::TcpTransport::connect(address, None, Default::default(), &options).await.unwrap();
+    let mut peer = Peer::on(Box::new(tcp));
+    peer.negotiate().await;
+    peer.login(USER, PASSWORD).await.unwrap();
+    peer.connect_tree("data").await.unwrap();
+    let file = peer.create(&create("f", CreateDisposition::OPEN)).await.unwrap().file_id;
+    peer.write(file, 0, b"before").await.unwrap();
+    let header = peer.header(Command::WRITE);
+    let frame = compound::single(&header, &write(file, 0, &[7; 60_000]));
+    let head = filled(peer.buffers.as_ref(), &frame);
+    peer.sender.sever(smb_transport::Msg::inline(head), 30_000).await;
+    watched(async {
+        while handle.sessions() > 0 || gated.ends.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(*gated.data.lock().unwrap(), b"before");
+    assert_eq!(*gated.ends.lock().unwrap(), [false]);
+    handle.stop();
+    watched(running).await.unwrap();
+}

@@ -16,3 +16,4 @@ mod hostile;
 mod peer;
 mod placement;
 mod session;
+mod stream;

@@ -1,0 +1,155 @@
+//! The migration share through the protocol: what commits and what does not.
+
+use crate::peer::*;
+use smb_proto::{
+    command::Command,
+    compound,
+    msg::{fsctl::stream_commit::*, *},
+    status::NtStatus,
+};
+use smb_server::{
+    Handle, Share,
+    backend::{Caller, stream::*},
+};
+use smb_transport::BoxFuture;
+use std::sync::{Arc, Mutex};
+
+/// What became of the streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum End {
+    Committed(Vec<u8>),
+    Aborted,
+}
+
+#[derive(Clone, Default)]
+struct Recorder {
+    ends: Arc<Mutex<Vec<End>>>,
+}
+
+struct Recording {
+    ends: Arc<Mutex<Vec<End>>>,
+    data: Vec<u8>,
+}
+
+impl StreamConsumer for Recorder {
+    fn begin<'a>(&'a self, _: &'a str, _: &'a Caller) -> BoxFuture<'a, Result<Box<dyn Sink>, NtStatus>> {
+        let sink: Box<dyn Sink> = Box::new(Recording { ends: self.ends.clone(), data: Vec::new() });
+        Box::pin(async { Ok(sink) })
+    }
+}
+
+impl Sink for Recording {
+    fn data(&mut self, bytes: bytes::Bytes) -> BoxFuture<'_, Result<(), NtStatus>> {
+        self.data.extend(bytes);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), NtStatus>> {
+        self.ends.lock().unwrap().push(End::Committed(std::mem::take(&mut self.data)));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn abort(self: Box<Self>, _: AbortReason) -> BoxFuture<'static, ()> {
+        self.ends.lock().unwrap().push(End::Aborted);
+        Box::pin(async {})
+    }
+}
+
+async fn streaming() -> (Handle, Recorder, Peer, FileId) {
+    let recorder = Recorder::default();
+    let share = StreamShare::new(recorder.clone(), StreamOptions::default());
+    let server = server(Share::new("data", share), |builder| builder);
+    let mut peer = Peer::ready(&server).await;
+    let mut request = create("vm", CreateDisposition::CREATE);
+    request.desired_access = Access::WRITE_DATA.with(Access::SYNCHRONIZE);
+    let file = peer.create(&request).await.unwrap().file_id;
+    // Out of order, and both answered whichever way.
+    peer.send(&write(file, 4, b"5678"), 1).await;
+    peer.send(&write(file, 0, b"1234"), 1).await;
+    let mut written = 0;
+    while written < 2 {
+        let reply = peer.recv().await;
+        assert!(!reply.status().is_error());
+        written += u32::from(reply.status() == NtStatus::SUCCESS);
+    }
+    (server, recorder, peer, file)
+}
+
+async fn end(recorder: &Recorder) -> End {
+    watched(async {
+        loop {
+            if let Some(end) = recorder.ends.lock().unwrap().first().cloned() {
+                return end;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+async fn expect(
+    peer: &mut Peer,
+    file_id: FileId,
+    content: &[u8],
+    length: u64,
+) -> Result<IoctlResponse, NtStatus> {
+    let commit = StreamCommit {
+        algorithm: DigestAlgorithm::BLAKE3,
+        length,
+        digest: *blake3::hash(content).as_bytes(),
+    };
+    let request = IoctlRequest {
+        ctl_code: CtlCode::STREAM_COMMIT,
+        file_id,
+        input: commit.to_bytes(),
+        max_input_response: 0,
+        max_output_response: 0,
+        is_fsctl: true,
+    };
+    peer.call(&request).await
+}
+
+#[tokio::test]
+async fn a_flush_commits_what_was_announced() {
+    let (_server, recorder, mut peer, file) = streaming().await;
+    expect(&mut peer, file, b"12345678", 8).await.unwrap();
+    peer.call::<FlushResponse>(&FlushRequest { file_id: file }).await.unwrap();
+    peer.close(file).await.unwrap();
+    assert_eq!(end(&recorder).await, End::Committed(b"12345678".to_vec()));
+}
+
+#[tokio::test]
+async fn another_digest_or_length_does_not() {
+    for (content, length) in [(&b"12345679"[..], 8), (b"12345678", 9)] {
+        let (_server, recorder, mut peer, file) = streaming().await;
+        expect(&mut peer, file, content, length).await.unwrap();
+        let id = peer.send(&FlushRequest { file_id: file }, 1).await;
+        assert!(peer.answer(id).await.status().is_error());
+        assert_eq!(end(&recorder).await, End::Aborted);
+    }
+}
+
+#[tokio::test]
+async fn every_other_end_aborts() {
+    for way in 0..4 {
+        let (server, recorder, mut peer, file) = streaming().await;
+        match way {
+            0 => drop(peer.close(file).await),
+            1 => drop(peer.call::<LogoffResponse>(&LogoffRequest).await),
+            2 => drop(peer.call::<TreeDisconnectResponse>(&TreeDisconnectRequest).await),
+            _ => {
+                // A FLUSH whose connection is gone before its answer is none.
+                let header = peer.header(Command::WRITE);
+                peer.raw(&compound::single(&header, &write(file, 100, b"behind a gap"))).await;
+                drop(peer);
+            }
+        }
+        assert_eq!(end(&recorder).await, End::Aborted, "{way}");
+        watched(async {
+            while server.open_files() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
