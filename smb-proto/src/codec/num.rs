@@ -31,6 +31,22 @@ pub(crate) fn array<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
     }
 }
 
+/// As nom's `count`, without the 64 KiB that it sets aside beforehand: `number` is whatever the peer wrote.
+pub(crate) fn count<'a, T>(
+    mut parser: impl Parser<&'a [u8], Output = T, Error = (&'a [u8], ErrorKind)>,
+    number: usize,
+) -> impl Parser<&'a [u8], Output = Vec<T>, Error = (&'a [u8], ErrorKind)> {
+    move |mut input| {
+        let mut list = Vec::new();
+        for _ in 0..number {
+            let (rest, item) = parser.parse(input)?;
+            list.push(item);
+            input = rest;
+        }
+        Ok((input, list))
+    }
+}
+
 /// Checks a StructureSize field.
 pub(crate) fn structure_size(what: &'static str, expected: u16, found: u16) -> Result<(), ParseError> {
     if found == expected {
@@ -59,4 +75,21 @@ pub(crate) fn size(len: u32) -> usize {
 /// Bytes needed to bring `len` to a multiple of eight.
 pub(crate) fn pad8(len: usize) -> usize {
     len.wrapping_neg() & 7
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_holds_what_was_there() {
+        assert_eq!(fixed("list", &[1, 0, 2, 0, 3], count(le_u16, 2)), Ok((&[3][..], vec![1, 2])));
+        assert_eq!(fixed("list", &[1, 0, 2], count(le_u16, 2)), Err(ParseError::Truncated { what: "list" }));
+    }
+
+    #[test]
+    fn no_room_is_made_for_a_list_that_is_not_there() {
+        let (_, list) = fixed("list", &[1, 0], count(le_u16, 1)).unwrap();
+        assert!(list.capacity() < 64, "{}", list.capacity());
+    }
 }

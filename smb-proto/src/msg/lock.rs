@@ -3,14 +3,13 @@
 use crate::{
     codec::{
         Body, Message,
-        num::{Parsed, fixed, le_u16, le_u32, le_u64, len16, structure_size},
+        num::{Parsed, count, fixed, le_u16, le_u32, le_u64, len16, structure_size},
     },
     command::{Command, wire_flags},
     error::ParseError,
     msg::types::FileId,
 };
 use bytes::BufMut;
-use nom::multi::count;
 
 wire_flags! {
     /// Flags of one lock.

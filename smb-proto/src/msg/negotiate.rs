@@ -4,7 +4,7 @@ use crate::{
     codec::{
         Body, Message,
         message::variable_offset,
-        num::{array, fixed, le_u16, le_u32, le_u64, len16, len32, pad8, structure_size},
+        num::{array, count, fixed, le_u16, le_u32, le_u64, len16, len32, pad8, structure_size},
     },
     command::{Command, wire_flags},
     dialect::Dialect,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use bytes::BufMut;
-use nom::{Parser, multi::count};
+use nom::Parser;
 
 wire_flags! {
     /// SecurityMode of NEGOTIATE and SESSION_SETUP.

@@ -2,14 +2,14 @@
 
 use crate::{
     codec::{
-        num::{fixed, le_u16, le_u32, len16, pad8, size, take},
+        num::{count, fixed, le_u16, le_u32, len16, pad8, size, take},
         utf16,
     },
     dialect::{Cipher, CompressionAlgorithm, HashAlgorithm, SigningAlgorithm},
     error::ParseError,
 };
 use bytes::BufMut;
-use nom::{Parser, multi::count};
+use nom::Parser;
 
 const PREAUTH: u16 = 1;
 const ENCRYPTION: u16 = 2;

@@ -1,12 +1,12 @@
 //! FSCTL_VALIDATE_NEGOTIATE_INFO — [MS-SMB2] 2.2.31.4, 2.2.32.6.
 
 use crate::{
-    codec::num::{array, fixed, le_u16, le_u32, len16},
+    codec::num::{array, count, fixed, le_u16, le_u32, len16},
     dialect::Dialect,
     error::ParseError,
     msg::negotiate::{Capabilities, SecurityMode},
 };
-use nom::{Parser, multi::count};
+use nom::Parser;
 
 /// VALIDATE_NEGOTIATE_INFO Request — [MS-SMB2] 2.2.31.4: the client's NEGOTIATE again, signed this time.
 #[derive(Debug, Clone, PartialEq, Eq)]
