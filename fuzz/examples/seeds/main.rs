@@ -1,0 +1,128 @@
+//! Writes the seed corpora: every recorded message of `smb-proto/tests/data`, and every buffer in one, as the input of
+//! the targets that read it. Called by `fuzz/seeds`.
+
+mod corpora;
+
+use corpora::Corpora;
+use smb_proto::{
+    auth::ServerAuth,
+    compress::{self, Negotiated},
+    crypto::seal::SealingKey,
+    dialect::{Cipher, CompressionAlgorithm},
+    frame::FrameKind,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<_> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+}
+
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).expect("data").map(|entry| entry.expect("entry").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn hex_files(folder: &Path) -> impl Iterator<Item = (String, String)> {
+    let files =
+        list(folder).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "hex"));
+    files.map(|path| (name(&path), fs::read_to_string(path).expect("hex")))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn opened(set: &Path, file: &str, mut frame: Vec<u8>) -> Option<Vec<u8>> {
+    let text = fs::read_to_string(set.join("session.txt")).ok()?;
+    let wanted = if file.contains("-request") { "serverin-key " } else { "serverout-key " };
+    let key = unhex(text.lines().find_map(|line| line.strip_prefix(wanted))?);
+    let cipher = match name(set).rsplit_once("aes-").map_or("128-ccm", |(_, cipher)| cipher) {
+        "128-gcm" => Cipher::AES_128_GCM,
+        "256-ccm" => Cipher::AES_256_CCM,
+        "256-gcm" => Cipher::AES_256_GCM,
+        _ => Cipher::AES_128_CCM,
+    };
+    let range = SealingKey::new(cipher, &key).ok()?.open(&mut frame).ok()?;
+    Some(frame.get(range)?.to_vec())
+}
+
+fn golden(corpora: &mut Corpora, root: &Path) {
+    for set in list(root).iter().filter(|path| path.is_dir()) {
+        for (file, text) in hex_files(set) {
+            let frame = unhex(&text);
+            if FrameKind::of(&frame) != Some(FrameKind::Sealed) {
+                corpora.frame(&name(set), &file, &frame);
+                continue;
+            }
+            corpora.add("sealed", [&[0], &frame[..]].concat());
+            if let Some(frame) = opened(set, &file, frame) {
+                corpora.frame(&name(set), &file, &frame);
+            }
+        }
+    }
+}
+
+/// Recorded exchanges: every other token is the client's.
+fn exchanges(corpora: &mut Corpora, folder: &Path) {
+    for (_, text) in hex_files(folder) {
+        let tokens: Vec<_> = text.lines().map(unhex).collect();
+        tokens.iter().for_each(|token| corpora.add("tokens", token.as_slice()));
+        corpora.add("login_server", corpora::series(tokens.iter().step_by(2).map(Vec::as_slice)));
+        let hint = ServerAuth::initial_token();
+        let answers = tokens.iter().skip(1).step_by(2).map(Vec::as_slice);
+        corpora.add("login_client", corpora::series([hint.as_slice()].into_iter().chain(answers)));
+    }
+}
+
+fn compressed(corpora: &mut Corpora, folder: &Path) {
+    for (file, text) in hex_files(folder) {
+        let bytes = unhex(&text);
+        if file.starts_with("frame") {
+            corpora.add("compressed_frames", bytes);
+        } else {
+            (0..4).for_each(|which| corpora.add("compression", [&[which, 0, 8], &bytes[..]].concat()));
+        }
+    }
+    let text = b"aaaaaaaaaaaaaaaaaaaaaaaabcabcabcabcabc the same again, the same again; the end.".repeat(4);
+    for (which, algorithm) in (0u8..).zip(smb_fuzz::compressed::ALONE) {
+        let packed = compress::compress(algorithm, &text).expect("shrinks");
+        corpora.add("compression", [&[which], &(text.len() as u16).to_le_bytes()[..], &packed].concat());
+        for chained in [false, true] {
+            let message = [&[7; 80][..], &text, &[0; 99]].concat();
+            let algorithms = vec![algorithm, CompressionAlgorithm::PATTERN_V1];
+            let frame = Negotiated { algorithms, chained }.compress(&message, 64).expect("shrinks");
+            corpora.add("compressed_frames", frame);
+        }
+    }
+}
+
+/// What no recording has: one of each kind, a few operations.
+fn by_hand(corpora: &mut Corpora) {
+    let mut add = |target, text| corpora.add(target, unhex(text));
+    add("smb_direct", "0001 0001 0000 ff00 00000200 00200000 00001000");
+    add("smb_direct", "0001 0001 0001 0000 ff00 ff00 00000000 00001000 00200000 00200000 00001000");
+    add("smb_direct", "ff00 0100 0100 0000 00000000 18000000 04000000 00000000 fe534d42");
+    add("credit_windows", "4040 000100 010000 020000 000400 000200 010100 030000 020001 040303 050908");
+    add("channel_sequence", "0700 020000 060000 000900 000000 0e0000 010000 0c0900");
+    add("information", "010f 10000000 80 02 0300 4142 00 78797a 0000  00000000 00 01 0000 43 00");
+    add("information", "8200 08000000 02 4142 00  00000000 01 43 00");
+    add("information", "8300 07070707070707070707070707070707 08080808080808080808080808080808");
+}
+
+fn main() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let data = fuzz.join("../smb-proto/tests/data");
+    let mut corpora = Corpora::default();
+    golden(&mut corpora, &data.join("golden"));
+    corpora.negotiate_lists();
+    exchanges(&mut corpora, &data.join("auth"));
+    compressed(&mut corpora, &data.join("compress"));
+    by_hand(&mut corpora);
+    corpora.write(&fuzz.join("corpus"));
+}
