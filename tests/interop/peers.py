@@ -309,8 +309,8 @@ class Smbclient:
         return {name: int(size) for name, _, size in found if name not in (".", "..")}
 
     def size(self, path):
-        text = self.run(f'allinfo "{path}"')
-        return int(re.search(r"stream: \[::\$DATA\], (\d+) bytes", text).group(1))
+        text = self.run(f'ls "{path}"')
+        return int(re.search(r"\s(\d+)  \w{3} \w{3} ", text).group(1))
 
     def rename(self, old, new):
         self.run(f'rename "{old}" "{new}"')
