@@ -10,11 +10,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 USER, PASSWORD = "alice", "Passw0rd"
 ROOT = Path(__file__).resolve().parents[2]
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
 
 
 class Missing(Exception):
