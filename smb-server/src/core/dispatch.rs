@@ -75,6 +75,8 @@ pub struct Chain {
     /// Why the CREATE, or what came after it, failed.
     failed: Option<NtStatus>,
     begun: bool,
+    /// A request found no session or share connection; nothing related to it finds one.
+    astray: bool,
 }
 
 impl Chain {
@@ -91,7 +93,7 @@ impl Chain {
             };
             return Ok(());
         }
-        if !self.begun {
+        if !self.begun || self.astray {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         header.session_id = self.session_id;
@@ -110,8 +112,14 @@ impl Chain {
         match (self.failed, self.file_id) {
             (Some(status), _) => Err(status),
             (None, Some(file_id)) => Ok(file_id),
-            (None, None) => Err(NtStatus::INVALID_PARAMETER),
+            (None, None) => Err(NtStatus::FILE_CLOSED),
         }
+    }
+
+    /// Takes note that a request got no further than to be looked at.
+    pub fn refuse(&mut self, command: Command, status: NtStatus) {
+        self.astray |= matches!(status, NtStatus::USER_SESSION_DELETED | NtStatus::NETWORK_NAME_DELETED);
+        self.leave(command, status, None, None);
     }
 
     /// Takes note of how a request ended. `file_id` is the file it opened or meant, `tree_id` the share connection it
@@ -187,8 +195,18 @@ mod tests {
         assert_eq!(Chain::default().enter(&mut request(true)), Err(NtStatus::INVALID_PARAMETER));
         let mut chain = Chain::default();
         chain.enter(&mut request(false)).unwrap();
-        assert_eq!(chain.file(&request(true), FileId::ANY), Err(NtStatus::INVALID_PARAMETER));
+        assert_eq!(chain.file(&request(true), FileId::ANY), Err(NtStatus::FILE_CLOSED));
         assert_eq!(chain.file(&request(false), FileId::ANY), Ok(FileId::ANY));
+    }
+
+    #[test]
+    fn nothing_follows_a_request_without_a_session() {
+        let mut chain = Chain::default();
+        chain.enter(&mut request(false)).unwrap();
+        chain.refuse(Command::CREATE, NtStatus::USER_SESSION_DELETED);
+        assert_eq!(chain.enter(&mut request(true)), Err(NtStatus::INVALID_PARAMETER));
+        assert_eq!(chain.enter(&mut request(false)), Ok(()));
+        assert_eq!(chain.enter(&mut request(true)), Ok(()));
     }
 
     #[test]

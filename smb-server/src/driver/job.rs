@@ -92,7 +92,7 @@ impl Part<'_> {
             Ok(needs) => needs,
             Err(_) if self.header.command == Command::CANCEL => return None,
             Err(status) => {
-                chain.leave(self.header.command, status, None, None);
+                chain.refuse(self.header.command, status);
                 return Some(terms.draft(self.conn, failure(status), None));
             }
         };
@@ -103,7 +103,7 @@ impl Part<'_> {
         let request = match self.request(message, &terms, needs, *chain) {
             Ok(request) => request,
             Err(status) => {
-                chain.leave(self.header.command, status, None, None);
+                chain.refuse(self.header.command, status);
                 return Some(terms.draft(self.conn, failure(status), None));
             }
         };
@@ -130,7 +130,7 @@ impl Part<'_> {
             verify(&channel, message)?;
             terms.protection.signed = channel.signing.is_some();
         }
-        if needs.session {
+        if needs.session || self.header.command == Command::CANCEL {
             dispatch::admit(&channel.session, terms.protection)?;
         }
         if !needs.even_expired && channel.session.expired(entropy::now()) {

@@ -32,6 +32,8 @@ const UNSUPPORTED: CreateOptions = CreateOptions(
 );
 /// Options that have a meaning.
 const KNOWN: u32 = 0x00ff_ffff;
+/// Attributes that nothing can have: FILE_ATTRIBUTE_DEVICE and the volume label's.
+const IMPOSSIBLE: FileAttributes = FileAttributes(0x48);
 /// What FileModeInformation tells of the options.
 const MODE: u32 = 0x0000_103e;
 
@@ -67,6 +69,7 @@ fn check_fields(create: &CreateRequest) -> Result<(), NtStatus> {
     if create.disposition > CreateDisposition::OVERWRITE_IF
         || !ShareAccess::ALL.contains(create.share_access)
         || options.0 & !KNOWN != 0
+        || create.file_attributes.intersects(IMPOSSIBLE)
         || options.contains(both)
         || (replaces && options.contains(CreateOptions::DIRECTORY_FILE))
     {
@@ -101,6 +104,11 @@ impl Creation<'_> {
         let deletes = self.create.options.contains(CreateOptions::DELETE_ON_CLOSE);
         if deletes && (!self.granted.contains(Access::DELETE) || self.path.is_empty()) {
             return Err(if self.path.is_empty() { NtStatus::CANNOT_DELETE } else { NtStatus::ACCESS_DENIED });
+        }
+        let creates =
+            !matches!(self.create.disposition, CreateDisposition::OPEN | CreateDisposition::OVERWRITE);
+        if deletes && creates && self.create.file_attributes.contains(FileAttributes::READONLY) {
+            return Err(NtStatus::CANNOT_DELETE);
         }
         let changes =
             !matches!(self.create.disposition, CreateDisposition::OPEN | CreateDisposition::OPEN_IF);

@@ -27,7 +27,8 @@ const UNIT: u64 = 4096;
 const DISK: u32 = 7;
 const MOUNTED: u32 = 0x20;
 
-/// Information that may be cut to the client's buffer, and its fixed part, which must fit.
+/// Information that may be cut to the client's buffer, and its fixed part, which must fit: as Windows counts it, with
+/// the first character of a name and padding.
 struct Output {
     bytes: Vec<u8>,
     fixed: usize,
@@ -62,7 +63,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
         _ => return Err(NtStatus::INVALID_PARAMETER),
     };
     let Output { mut bytes, fixed } = output;
-    if limit < fixed {
+    if limit < fixed.min(bytes.len()) {
         return Err(NtStatus::INFO_LENGTH_MISMATCH);
     }
     let status = if bytes.len() > limit { NtStatus::BUFFER_OVERFLOW } else { NtStatus::SUCCESS };
@@ -94,7 +95,7 @@ async fn file(open: &Open, class: FileInformationClass) -> Result<Output, NtStat
         Class::POSITION => Output::of(&info::position(open)),
         Class::MODE => Output::of(&info::mode(open)),
         Class::ALIGNMENT => Output::of(&AlignmentInformation { alignment_requirement: 0 }),
-        Class::ALL => attributes().map(|()| Output::named(&info::all(open, &metadata), 100))?,
+        Class::ALL => attributes().map(|()| Output::named(&info::all(open, &metadata), 104))?,
         Class::NORMALIZED_NAME => {
             let name = open.path().join("\\");
             Output::named(&NormalizedNameInformation { name }, 4)
@@ -109,13 +110,14 @@ async fn file(open: &Open, class: FileInformationClass) -> Result<Output, NtStat
         }),
         Class::NETWORK_OPEN => attributes().map(|()| Output::of(&info::network_open(&metadata)))?,
         Class::ATTRIBUTE_TAG => {
+            open.require(Access::READ_ATTRIBUTES)?;
             Output::of(&AttributeTagInformation { attributes: info::attributes(&metadata), reparse_tag: 0 })
         }
         Class::ID => Output::of(&IdInformation {
             volume_serial_number: metadata.key.volume,
             file_id: metadata.key.file.into(),
         }),
-        Class::FULL_EA => return Err(NtStatus::NO_EAS_ON_FILE),
+        Class::FULL_EA => return open.require(Access::READ_EA).and(Err(NtStatus::NO_EAS_ON_FILE)),
         Class::ALTERNATE_NAME => Output::named(&alternate_name(open), 4),
         Class::PIPE | Class::PIPE_LOCAL | Class::PIPE_REMOTE => return Err(NtStatus::INVALID_PARAMETER),
         _ => return Err(NtStatus::INVALID_INFO_CLASS),
@@ -153,12 +155,12 @@ async fn file_system(open: &Open, class: FsInformationClass) -> Result<Output, N
     Ok(match class {
         Class::VOLUME => {
             let volume = open.handle.metadata().await?.key.volume;
-            Output::named(&volume_information(open, volume), 18)
+            Output::named(&volume_information(open, volume), 24)
         }
         Class::SIZE => Output::of(&size(open.share.backend().space().await?)),
         Class::FULL_SIZE => Output::of(&full_size(open.share.backend().space().await?)),
         Class::DEVICE => Output::of(&FsDeviceInformation { device_type: DISK, characteristics: MOUNTED }),
-        Class::ATTRIBUTE => Output::named(&attribute_information(open), 12),
+        Class::ATTRIBUTE => Output::named(&attribute_information(open), 16),
         Class::CONTROL => Output::of(&FsControlInformation {
             default_quota_threshold: u64::MAX,
             default_quota_limit: u64::MAX,

@@ -12,6 +12,7 @@ use smb_proto::{
     status::NtStatus,
 };
 use smb_transport::{BufferDescriptor, IoBuf, Push, Token};
+use std::sync::atomic::Ordering;
 
 /// Reads from a file.
 pub(crate) async fn handle(request: &Request) -> Outcome {
@@ -28,6 +29,9 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     if data.len() < minimum || (data.is_empty() && wanted > 0) {
         return Err(NtStatus::END_OF_FILE);
     }
+    // Nothing in the protocol reads the position but FilePositionInformation.
+    let length = u64::try_from(data.len()).unwrap_or(0);
+    open.position.store(read.offset.saturating_add(length), Ordering::Relaxed);
     let answer = match way {
         Way::Inline => inline(data)?,
         Way::Placed { descriptors, invalidate } => placed(data, descriptors, invalidate)?,

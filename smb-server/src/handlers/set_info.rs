@@ -85,7 +85,8 @@ async fn file(open: &Open, class: FileInformationClass, input: &[u8]) -> Result<
 async fn basic(open: &Open, information: BasicInformation) -> Result<(), NtStatus> {
     open.require(Access::WRITE_ATTRIBUTES)?;
     let BasicInformation { times, attributes } = information;
-    if attributes.contains(FileAttributes::DIRECTORY) && !open.directory {
+    let impossible = if open.directory { FileAttributes::TEMPORARY } else { FileAttributes::DIRECTORY };
+    if attributes.intersects(impossible) {
         return Err(NtStatus::INVALID_PARAMETER);
     }
     let set = SetMetadata {

@@ -170,6 +170,8 @@ async fn sizes_times_and_rights() {
     let refused = query::<BasicInformation>(&mut peer, reader).await;
     assert_eq!(refused, Err(NtStatus::ACCESS_DENIED));
     assert_eq!(peer.read(reader, 4, 1).await, Err(NtStatus::END_OF_FILE));
+    peer.read(file, 1, 2).await.unwrap();
+    assert_eq!(query::<PositionInformation>(&mut peer, file).await.unwrap().current_byte_offset, 3);
 }
 
 #[tokio::test]
@@ -255,7 +257,7 @@ async fn listings() {
 #[tokio::test]
 async fn volumes_and_security() {
     let mut peer = Peer::ready(&plain()).await;
-    let file = peer.file("f").await;
+    let file = peer.file("a name beyond").await;
     assert_eq!(query::<FsVolumeInformation>(&mut peer, file).await.unwrap().label, "data");
     assert!(query::<FsFullSizeInformation>(&mut peer, file).await.unwrap().total_units > 0);
     assert_eq!(query::<FsAttributeInformation>(&mut peer, file).await.unwrap().name, "NTFS");
@@ -271,10 +273,10 @@ async fn volumes_and_security() {
     assert!(peer.call::<QueryInfoResponse>(&security).await.unwrap().output.len() > 20);
     security.output_len = 10;
     assert_eq!(peer.ask(&security).await.status(), NtStatus::BUFFER_TOO_SMALL);
-    let mut cut = QueryInfoRequest { info_type: InfoType::FILE, class: 18, output_len: 101, ..security };
+    let mut cut = QueryInfoRequest { info_type: InfoType::FILE, class: 18, output_len: 105, ..security };
     let reply = peer.ask(&cut).await;
     assert_eq!(reply.status(), NtStatus::BUFFER_OVERFLOW);
-    assert_eq!(reply.body::<QueryInfoResponse>().output.len(), 101);
+    assert_eq!(reply.body::<QueryInfoResponse>().output.len(), 105);
     cut.output_len = 50;
     assert_eq!(peer.ask(&cut).await.status(), NtStatus::INFO_LENGTH_MISMATCH);
 }
