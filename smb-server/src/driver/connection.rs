@@ -154,10 +154,21 @@ impl Conn {
     }
 
     /// Waits for `bytes` of room for an answer.
-    pub(crate) async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, NtStatus> {
-        let most = u32::try_from(budget(self.shared.config.limits.outbound_bytes)).unwrap_or(u32::MAX);
-        let permits = self.budget.clone().acquire_many_owned(bytes.min(most));
+    pub(super) async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, NtStatus> {
+        let permits = self.budget.clone().acquire_many_owned(self.permits(bytes));
         permits.await.map_err(|_| NtStatus::CONNECTION_DISCONNECTED)
+    }
+
+    /// Takes `bytes` of room for an answer, if there is any now.
+    pub(super) fn try_reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, NtStatus> {
+        let permits = self.budget.clone().try_acquire_many_owned(self.permits(bytes));
+        permits.map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)
+    }
+
+    /// What an answer of `bytes` takes: all there is where it is more than that.
+    fn permits(&self, bytes: u32) -> u32 {
+        let most = u32::try_from(budget(self.shared.config.limits.outbound_bytes)).unwrap_or(u32::MAX);
+        bytes.min(most)
     }
 }
 

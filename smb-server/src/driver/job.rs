@@ -60,7 +60,8 @@ pub(super) async fn run(conn: Arc<Conn>, job: Job) {
         } else {
             std::mem::replace(&mut frame, IoBuf::alloc(0))
         };
-        let part = Part { conn: &conn, header, sealed: sealed.as_ref(), compound };
+        let holds_room = drafts.iter().any(Draft::holds_room);
+        let part = Part { conn: &conn, header, sealed: sealed.as_ref(), compound, holds_room };
         if let Some(draft) = part.run(message, &mut chain).await {
             drafts.push(draft);
         }
@@ -77,6 +78,7 @@ struct Part<'a> {
     header: Header,
     sealed: Option<&'a Arc<Session>>,
     compound: bool,
+    holds_room: bool,
 }
 
 impl Part<'_> {
@@ -160,6 +162,7 @@ impl Part<'_> {
             tree,
             chain,
             compound: self.compound,
+            holds_room: self.holds_room,
             cancel: Arc::default(),
         })
     }

@@ -20,7 +20,9 @@ use smb_proto::{
 };
 use smb_transport::{Halves, INITIAL_LIMIT, IoBuf, Received, RecvHalf, SendHalf, Transport};
 use std::{future::Future, ops::Range, sync::Arc, time::Duration};
-use tokio::{sync::OwnedSemaphorePermit, sync::watch, task::JoinHandle, time::Instant};
+use tokio::{
+    runtime::Handle as Runtime, sync::OwnedSemaphorePermit, sync::watch, task::JoinHandle, time::Instant,
+};
 
 /// Frames up to this size are opened and begun in the reader itself; larger ones get a task of their own, so that
 /// their bytes are hashed and copied on another core.
@@ -42,13 +44,42 @@ pub(crate) async fn run(
     let (conn, queue) = Conn::new(shared, info, buffers, placement);
     tracing::debug!(conn = conn.id, kind = ?conn.info.kind, peer = ?conn.info.peer, "connected");
     let writer = tokio::spawn(writer::write(conn.clone(), sender, queue));
+    let served = Served { conn: Some(conn.clone()), runtime: Runtime::current() };
     let mut intake = Intake { conn: &conn, unproven, widened: false, deadline: None };
     intake.receive(receiver.as_mut(), &mut drain).await;
-    finish(conn, receiver, writer).await;
+    finish(&conn, receiver, writer).await;
+    served.done();
+}
+
+/// Ends the connection and its sessions even where the future that serves it is dropped.
+struct Served {
+    conn: Option<Arc<Conn>>,
+    runtime: Runtime,
+}
+
+impl Served {
+    fn done(mut self) {
+        self.conn = None;
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            conn.end();
+            self.runtime.spawn(async move { end_sessions(&conn).await });
+        }
+    }
+}
+
+async fn end_sessions(conn: &Conn) {
+    for channel in conn.take_channels() {
+        end_session(&conn.shared, &channel.session).await;
+    }
 }
 
 /// Lets requests under way end where the server stops, tells the sessions that they are over, and closes.
-async fn finish(conn: Arc<Conn>, receiver: Box<dyn RecvHalf>, writer: JoinHandle<Box<dyn SendHalf>>) {
+async fn finish(conn: &Conn, receiver: Box<dyn RecvHalf>, writer: JoinHandle<Box<dyn SendHalf>>) {
     let limits = &conn.shared.config.limits;
     if !conn.is_gone() {
         let all = u32::try_from(limits.max_pending.max(1)).unwrap_or(u32::MAX);
@@ -60,9 +91,7 @@ async fn finish(conn: Arc<Conn>, receiver: Box<dyn RecvHalf>, writer: JoinHandle
     }
     let orderly = !conn.is_gone();
     conn.end();
-    for channel in conn.take_channels() {
-        end_session(&conn.shared, &channel.session).await;
-    }
+    end_sessions(conn).await;
     if let Ok(mut sender) = writer.await
         && orderly
     {

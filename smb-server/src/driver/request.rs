@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) chain: Chain,
     /// It is one of several in its frame.
     pub(crate) compound: bool,
+    /// One before it in its frame holds room for its answer, until all of the frame is answered.
+    pub(crate) holds_room: bool,
     /// How it is given up while it waits.
     pub(crate) cancel: Arc<Cancel>,
 }
@@ -79,6 +81,11 @@ impl Request {
         } else {
             Err(NtStatus::INVALID_PARAMETER)
         }
+    }
+
+    /// Waits for `bytes` of room for the answer. Not where its frame holds some already: it would wait for itself.
+    pub(crate) async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, NtStatus> {
+        if self.holds_room { self.conn.try_reserve(bytes) } else { self.conn.reserve(bytes).await }
     }
 
     /// Whether its data must not leave the message: it came signed or sealed.

@@ -30,6 +30,13 @@ pub(super) struct Draft {
     signing: Option<SigningKey>,
 }
 
+impl Draft {
+    /// Whether it holds room in the outbound budget.
+    pub(super) fn holds_room(&self) -> bool {
+        self.answer.room.is_some()
+    }
+}
+
 /// How a request came, which decides how its answer goes.
 #[derive(Clone)]
 pub(super) struct Terms {

@@ -31,7 +31,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     if writer.is_too_small() {
         return Err(NtStatus::INFO_LENGTH_MISMATCH);
     }
-    let room = request.conn.reserve(query.output_len).await?;
+    let room = request.reserve(query.output_len).await?;
     let scan = begin(&open, &query);
     let pattern = Pattern::new(&scan.pattern, open.share.backend().capabilities().case_sensitive);
     let single = query.flags.contains(QueryDirectoryFlags::RETURN_SINGLE_ENTRY);

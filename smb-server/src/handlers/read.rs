@@ -22,7 +22,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     check(request, &read, &open)?;
     let limits = request.conn.placement.as_ref().map(|placement| placement.limits());
     let way = placement::way(read.channel, read.length, limits, request.protected())?;
-    let room = request.conn.reserve(read.length).await?;
+    let room = request.reserve(read.length).await?;
     let wanted = usize::try_from(read.length).map_err(|_| NtStatus::INVALID_PARAMETER)?;
     let data = open.handle.read(read.offset, request.conn.buffers.buffer(wanted)).await?;
     let minimum = usize::try_from(read.minimum_count).unwrap_or(usize::MAX);
