@@ -1,3 +1,11 @@
 //! Our client and our server together: what works, what is refused, what breaks, and what is left afterwards.
 
+mod cuts;
+mod hostile;
+#[cfg(unix)]
+mod killed;
+mod placement;
 mod refusals;
+mod stalls;
+mod streams;
+mod together;
