@@ -230,7 +230,9 @@ async fn socket_ends(address: SocketAddr, bytes: &[u8]) {
 
 #[tokio::test]
 async fn wrong_framing_on_a_socket() {
-    let house = House::listening(|builder| builder);
+    // What the server takes for a keep-alive lasts as long as anybody may stay without logging on.
+    let soon = |limits: &mut smb_server::Limits| limits.auth_timeout = Duration::from_millis(300);
+    let house = House::listening(|builder| builder.limits(soon));
     let address = house.addresses[0];
     socket_ends(address, &[0x00, 0xFF, 0xFF, 0xFF]).await;
     socket_ends(address, &[0x00, 0x02, 0x00, 0x01]).await;
