@@ -13,6 +13,7 @@
 //! | [`TcpTransport`], [`TcpListener`] | SMB over TCP, port 445 |
 //! | [`memory`] | two ends in one process, with placement checked as a NIC checks it |
 //! | [`fault`] | any transport, made late, deaf, forgetful or broken |
+//! | [`region`] | the table of opened memory for wires that place data in software |
 //! | [`nics`] | the network interfaces of this host |
 //! | `testing` | the conformance suite for transports (feature `testing`) |
 //!
@@ -47,6 +48,7 @@ mod iobuf;
 pub mod memory;
 mod nic;
 mod pool;
+pub mod region;
 mod tcp;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -13,7 +13,6 @@ mod depths;
 mod error;
 pub mod mem;
 mod pair;
-mod region;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod work;

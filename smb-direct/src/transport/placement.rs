@@ -5,11 +5,12 @@ use super::{
     error::lost,
 };
 use crate::{
-    rdma::{Opened, RdmaError, ReadRequest, Remote, Token},
+    rdma::{Opened, RdmaError, ReadRequest, Remote},
     smbd::core::Limits,
 };
 use smb_transport::{
     Access, Advertised, BoxFuture, BufferDescriptor, IoBuf, Placement, PlacementLimits, TransportError,
+    region::{Segment, segments},
 };
 use std::{ops::Range, sync::Arc};
 use tokio::sync::Semaphore;
@@ -21,19 +22,8 @@ pub(super) fn parts(
     len: usize,
     most: usize,
 ) -> Option<Vec<(Remote, Range<usize>)>> {
-    let mut parts = Vec::new();
-    let mut done = 0;
-    for descriptor in descriptors {
-        let (mut address, mut left) = (descriptor.offset, usize::try_from(descriptor.length).ok()?);
-        while left > 0 && done < len {
-            let count = left.min(len - done).min(most.max(1));
-            parts.push((Remote { token: Token(descriptor.token), address }, done..done + count));
-            done += count;
-            left -= count;
-            address = address.checked_add(u64::try_from(count).ok()?)?;
-        }
-    }
-    (done == len).then_some(parts)
+    let part = |Segment { token, address, local }| (Remote { token, address }, local);
+    Some(segments(descriptors, len, most)?.into_iter().map(part).collect())
 }
 
 pub(super) struct DirectPlacement {

@@ -3,8 +3,8 @@
 //! Without a gate a job is done while it is posted. With one, a task does the jobs one after another, held by the gate
 //! before each piece, whatever becomes of the sender meanwhile.
 
-use super::{link::Link, pipe::End, region::Segment};
-use crate::{Gate, IoBuf, Received, Token, TransportError};
+use super::{link::Link, pipe::End};
+use crate::{Gate, IoBuf, Received, Token, TransportError, region::Segment};
 use tokio::sync::{mpsc, oneshot};
 
 /// One message to send, checked.

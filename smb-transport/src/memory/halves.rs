@@ -5,10 +5,10 @@ use super::{
     link::{Link, Presence},
     options::{MemoryOptions, PlacementOptions},
     pipe::End,
-    region::segments,
 };
 use crate::{
     BoxFuture, Buffers, INITIAL_LIMIT, IoBuf, Msg, Pool, Received, RecvHalf, SendHalf, TransportError,
+    region::segments,
 };
 use bytes::Bytes;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! One end's view of what the two ends share.
 
-use super::{
-    pipe::{End, Pipe},
-    region::{Refusal, Registry, Segment},
+use super::pipe::{End, Pipe};
+use crate::{
+    Access, Token, TransportError,
+    region::{Refusal, Regions, Segment},
 };
-use crate::{Access, Token, TransportError};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -14,9 +14,9 @@ pub(super) struct Link {
     pub(super) outgoing: Arc<Pipe>,
     pub(super) incoming: Arc<Pipe>,
     /// What this end has advertised.
-    pub(super) mine: Arc<Registry>,
+    pub(super) mine: Arc<Regions>,
     /// What the other end has.
-    pub(super) theirs: Arc<Registry>,
+    pub(super) theirs: Arc<Regions>,
     ended: Arc<watch::Sender<bool>>,
 }
 

@@ -9,7 +9,6 @@ mod link;
 mod options;
 mod pipe;
 mod placement;
-mod region;
 
 pub use options::{MemoryOptions, PlacementOptions};
 

@@ -1,12 +1,9 @@
 //! Direct placement between the two ends.
 
-use super::{
-    link::Link,
-    options::PlacementOptions,
-    region::{Region, Segment, segments},
-};
+use super::{link::Link, options::PlacementOptions};
 use crate::{
     Access, Advertised, BoxFuture, BufferDescriptor, Gate, IoBuf, Placement, PlacementLimits, TransportError,
+    region::{Region, Segment, segments},
 };
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -95,7 +92,8 @@ impl Placement for MemoryPlacement {
         if buf.len() > self.limits().max_size {
             return Err((TransportError::Placement("more than the connection places at a time"), buf));
         }
-        let (region, descriptors) = self.link.mine.open(buf, access, self.options.max_descriptor_len)?;
+        let opened = self.link.mine.open(buf, access, self.options.max_descriptor_len);
+        let (region, descriptors) = opened.map_err(|buf| (TransportError::Closed, buf))?;
         Ok(Box::new(MemoryAdvertised { link: self.link.clone(), region, descriptors }))
     }
 
@@ -104,7 +102,7 @@ impl Placement for MemoryPlacement {
     }
 }
 
-/// Dropped, it leaves the region to the registry, which lets go of it when no token of it is valid any more: at the
+/// Dropped, it leaves the region to the table, which lets go of it when no token of it is valid any more: at the
 /// latest when the connection ends.
 struct MemoryAdvertised {
     link: Link,

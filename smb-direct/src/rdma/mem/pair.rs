@@ -2,14 +2,17 @@
 
 use super::MemOptions;
 use crate::rdma::{
-    Completion, Opened, PairInfo, QueuePair, Queues, RdmaError, ReadRequest, SendRequest, SetUp,
+    Completion, Opened, PairInfo, QueuePair, Queues, RdmaError, ReadRequest, Remote, SendRequest, SetUp,
     WriteRequest,
-    region::{Region, Regions},
 };
-use smb_transport::{Access, BoxFuture, BufferDescriptor, Buffers, IoBuf, Pool};
+use smb_transport::{
+    Access, BoxFuture, BufferDescriptor, Buffers, IoBuf, Pool,
+    region::{Region, Regions, Segment},
+};
 use std::{
     collections::VecDeque,
     fmt,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -104,7 +107,7 @@ impl Side {
             rest = behind;
         }
         if let Some(token) = request.invalidate {
-            self.regions.invalidate(token)?;
+            self.regions.invalidate(token).map_err(RdmaError::RemoteAccess)?;
         }
         self.complete(Completion::Received { message, invalidated: request.invalidate });
         Ok(())
@@ -146,17 +149,28 @@ impl MemPair {
     fn write(&self, request: &WriteRequest) -> Result<(), RdmaError> {
         let from: &[u8] = &request.from;
         let copy = |to: &mut [u8]| to.copy_from_slice(from);
-        self.theirs.regions.access(request.to, from.len(), Access::RemoteWrite, copy)
+        self.reach(request.to, 0..from.len(), Access::RemoteWrite, copy)
     }
 
     fn read(&self, request: &mut ReadRequest) -> Result<(), RdmaError> {
         for (remote, range) in &request.parts {
             let to = request.into.get_mut(range.clone()).ok_or(RdmaError::Limit("outside the buffer"))?;
-            let len = to.len();
             let copy = |from: &mut [u8]| to.copy_from_slice(from);
-            self.theirs.regions.access(*remote, len, Access::RemoteRead, copy)?;
+            self.reach(*remote, range.clone(), Access::RemoteRead, copy)?;
         }
         Ok(())
+    }
+
+    /// Lets `work` at memory of the peer's.
+    fn reach(
+        &self,
+        remote: Remote,
+        local: Range<usize>,
+        access: Access,
+        work: impl FnOnce(&mut [u8]),
+    ) -> Result<(), RdmaError> {
+        let segment = Segment { token: remote.token, address: remote.address, local };
+        self.theirs.regions.access(&segment, access, work).map_err(RdmaError::RemoteAccess)
     }
 }
 
@@ -212,7 +226,8 @@ impl QueuePair for MemPair {
         if buf.len() > self.info.max_transfer.saturating_mul(self.info.max_descriptors) {
             return Err((RdmaError::Limit("one buffer"), buf));
         }
-        let (region, descriptors) = self.mine.regions.open(buf, access, self.info.max_transfer)?;
+        let opened = self.mine.regions.open(buf, access, self.info.max_transfer);
+        let (region, descriptors) = opened.map_err(|buf| (RdmaError::Closed, buf))?;
         Ok(Box::new(MemOpened { side: self.mine.clone(), region, descriptors }))
     }
 

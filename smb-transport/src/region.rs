@@ -1,15 +1,17 @@
-//! Advertised memory: who may reach it, and that nobody does once it is taken back.
+//! Memory opened to a peer, for wires that place data in software: who may reach it, and that nobody does once it is
+//! taken back.
 //!
 //! ```text
-//!  Registry (one per end) ── token ─▶ Piece{base, range, access} ──▶ Region ─ lock ─▶ IoBuf, live tokens
-//!                                         one per descriptor          one per buffer
+//!  Regions (one per end) ── token ─▶ Piece{base, range, access} ──▶ Region ─ lock ─▶ IoBuf, live tokens
+//!                                        one per descriptor          one per buffer
 //! ```
-//! The registry's lock is held to find a region, the region's while bytes are copied. A token is checked to be live
+//! The table's lock is held to find a region, the region's while bytes are copied. A token is checked to be live
 //! under the region's lock, so that memory taken back under the same lock is never written again.
 
-use crate::{Access, BufferDescriptor, IoBuf, Token, TransportError};
+use crate::{Access, BufferDescriptor, IoBuf, Token};
 use std::{
     collections::HashMap,
+    fmt,
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -21,9 +23,9 @@ use std::{
 static NEXT_TOKEN: AtomicU32 = AtomicU32::new(0x5EED_0100);
 const TOKEN_STEP: u32 = 0x101;
 
-/// What an end has advertised.
+/// What an end has opened to its peer.
 #[derive(Default)]
-pub(super) struct Registry {
+pub struct Regions {
     table: Mutex<Table>,
 }
 
@@ -42,8 +44,8 @@ struct Piece {
     access: Access,
 }
 
-/// One advertised buffer.
-pub(super) struct Region {
+/// One opened buffer.
+pub struct Region {
     lent: Mutex<Lent>,
 }
 
@@ -54,15 +56,17 @@ struct Lent {
 
 /// Bytes of one descriptor that one transfer touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Segment {
-    token: Token,
-    address: u64,
+pub struct Segment {
+    /// The descriptor's token.
+    pub token: Token,
+    /// Where they begin in the token's address space.
+    pub address: u64,
     /// Where they lie in the local buffer.
-    pub(super) local: Range<usize>,
+    pub local: Range<usize>,
 }
 
 /// Cuts a transfer of `len` bytes into pieces of at most `piece` along `descriptors`; `None` where those are too short.
-pub(super) fn segments(descriptors: &[BufferDescriptor], len: usize, piece: usize) -> Option<Vec<Segment>> {
+pub fn segments(descriptors: &[BufferDescriptor], len: usize, piece: usize) -> Option<Vec<Segment>> {
     let mut segments = Vec::new();
     let mut done = 0;
     for descriptor in descriptors {
@@ -79,24 +83,24 @@ pub(super) fn segments(descriptors: &[BufferDescriptor], len: usize, piece: usiz
 }
 
 /// Why an access was refused.
-pub(super) type Refusal = &'static str;
+pub type Refusal = &'static str;
 
-impl Registry {
+impl Regions {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens `buf` to the peer in pieces of at most `max_len` bytes.
-    pub(super) fn open(
+    /// Opens `buf` to the peer in pieces of at most `max_len` bytes. After [`end`](Self::end) it comes back.
+    pub fn open(
         &self,
         buf: IoBuf,
         access: Access,
         max_len: usize,
-    ) -> Result<(Arc<Region>, Vec<BufferDescriptor>), (TransportError, IoBuf)> {
+    ) -> Result<(Arc<Region>, Vec<BufferDescriptor>), IoBuf> {
         let len = buf.len();
         let mut table = self.lock();
         if table.ended {
-            return Err((TransportError::Closed, buf));
+            return Err(buf);
         }
         let region = Arc::new(Region { lent: Mutex::new(Lent { buf: Some(buf), live: Vec::new() }) });
         let mut descriptors = Vec::new();
@@ -116,8 +120,8 @@ impl Registry {
         Ok((region, descriptors))
     }
 
-    /// Lets `work` at the bytes `segment` names, if its token is good for that.
-    pub(super) fn access(
+    /// Lets `work` at the opened bytes `segment` names, if its token is good for that.
+    pub fn access(
         &self,
         segment: &Segment,
         access: Access,
@@ -128,14 +132,14 @@ impl Registry {
     }
 
     /// Ends what `token` allows. The memory of a region that nobody can reach or reclaim any more is freed.
-    pub(super) fn invalidate(&self, token: Token) -> Result<(), Refusal> {
+    pub fn invalidate(&self, token: Token) -> Result<(), Refusal> {
         let piece = self.lock().pieces.remove(&token).ok_or("no such token to invalidate")?;
         piece.region.lock().live.retain(|live| *live != token);
         Ok(())
     }
 
     /// Takes a buffer back, its tokens invalidated.
-    pub(super) fn take_back(&self, region: &Region) -> Option<IoBuf> {
+    pub fn take_back(&self, region: &Region) -> Option<IoBuf> {
         let (buf, tokens) = {
             let mut lent = region.lock();
             (lent.buf.take(), std::mem::take(&mut lent.live))
@@ -148,7 +152,7 @@ impl Registry {
     }
 
     /// The connection is dead: nobody reaches anything any more.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         let pieces = {
             let mut table = self.lock();
             table.ended = true;
@@ -201,6 +205,18 @@ impl Region {
     }
 }
 
+impl fmt::Debug for Regions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Regions").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,29 +241,29 @@ mod tests {
     #[test]
     fn a_token_that_goes_after_it_was_looked_up_is_no_good() {
         for ending in [false, true] {
-            let registry = Registry::default();
-            let (region, all) = registry.open(IoBuf::copied(b"abcd"), Access::RemoteWrite, 4).unwrap();
+            let regions = Regions::default();
+            let (region, all) = regions.open(IoBuf::copied(b"abcd"), Access::RemoteWrite, 4).unwrap();
             let token = Token(all[0].token);
-            let piece = registry.lock().pieces[&token].clone();
+            let piece = regions.lock().pieces[&token].clone();
             if ending {
-                registry.end();
+                regions.end();
             } else {
-                registry.invalidate(token).unwrap();
+                regions.invalidate(token).unwrap();
             }
             let segment = Segment { token, address: all[0].offset, local: 0..4 };
             piece.access(&segment, Access::RemoteWrite, |bytes| bytes.fill(0)).unwrap_err();
-            assert_eq!(&registry.take_back(&region).unwrap()[..], b"abcd");
+            assert_eq!(&regions.take_back(&region).unwrap()[..], b"abcd");
         }
     }
 
     #[test]
     fn a_piece_is_reached_only_within_its_bounds() {
-        let registry = Registry::default();
-        let (region, all) = registry.open(IoBuf::copied(b"abcdefgh"), Access::RemoteWrite, 3).unwrap();
+        let regions = Regions::default();
+        let (region, all) = regions.open(IoBuf::copied(b"abcdefgh"), Access::RemoteWrite, 3).unwrap();
         assert_eq!(all.iter().map(|d| d.length).collect::<Vec<_>>(), [3, 3, 2]);
         let write = |address: u64, token: u32, len: usize| {
             let segment = Segment { token: Token(token), address, local: 0..len };
-            registry.access(&segment, Access::RemoteWrite, |bytes| bytes.fill(b'x'))
+            regions.access(&segment, Access::RemoteWrite, |bytes| bytes.fill(b'x'))
         };
         let middle = all[1];
         write(middle.offset + 1, middle.token, 2).unwrap();
@@ -255,12 +271,12 @@ mod tests {
         write(middle.offset - 1, middle.token, 2).unwrap_err();
         write(u64::MAX, middle.token, 2).unwrap_err();
         write(middle.offset, middle.token + 1, 1).unwrap_err();
-        registry.invalidate(Token(middle.token)).unwrap();
-        registry.invalidate(Token(middle.token)).unwrap_err();
+        regions.invalidate(Token(middle.token)).unwrap();
+        regions.invalidate(Token(middle.token)).unwrap_err();
         write(middle.offset, middle.token, 1).unwrap_err();
         write(all[0].offset, all[0].token, 1).unwrap();
-        assert_eq!(&registry.take_back(&region).unwrap()[..], b"xbcdxxgh");
+        assert_eq!(&regions.take_back(&region).unwrap()[..], b"xbcdxxgh");
         write(all[0].offset, all[0].token, 1).unwrap_err();
-        assert!(registry.lock().pieces.is_empty());
+        assert!(regions.lock().pieces.is_empty());
     }
 }
