@@ -1,12 +1,14 @@
 //! Requests under way, for CANCEL and interim responses — [MS-SMB2] 3.3.4.2, 3.3.5.16.
 //!
 //! ```text
-//!   begin ──▶ Sync ── go_async ──▶ Async ── finish ──▶ (gone)
-//!               │                    │ cancel by AsyncId or MessageId
-//!               └──── finish ────────┴──────▶ (gone)
+//!   opening ──▶ (in a sealed frame) ── opened ──┐ cancel by MessageId: remembered until all frames are opened
+//!                                               ▼
+//!                                    begin ──▶ Sync ── go_async ──▶ Async ── finish ──▶ (gone)
+//!                                               │                    │ cancel by AsyncId or MessageId
+//!                                               └──── finish ────────┴──────▶ (gone)
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Which request a CANCEL means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,10 @@ pub struct Pending<C> {
     by_async: HashMap<u64, u64>,
     last_async: u64,
     async_bytes: usize,
+    /// Frames that are being opened: nobody knows yet which requests are in them.
+    opening: usize,
+    /// MessageIds that were cancelled meanwhile and belong to no request that is known.
+    early: HashSet<u64>,
     limits: AsyncLimits,
 }
 
@@ -46,12 +52,34 @@ struct Entry<C> {
 impl<C> Pending<C> {
     /// None under way.
     pub fn new(limits: AsyncLimits) -> Self {
-        Self { requests: HashMap::new(), by_async: HashMap::new(), last_async: 0, async_bytes: 0, limits }
+        Self {
+            requests: HashMap::new(),
+            by_async: HashMap::new(),
+            last_async: 0,
+            async_bytes: 0,
+            opening: 0,
+            early: HashSet::new(),
+            limits,
+        }
     }
 
-    /// A request of `bytes` begins to wait.
-    pub fn begin(&mut self, message_id: u64, bytes: usize, cancel: C) {
+    /// A frame is being opened: a CANCEL may overtake the requests in it.
+    pub fn opening(&mut self) {
+        self.opening += 1;
+    }
+
+    /// A frame was opened, and its requests have begun.
+    pub fn opened(&mut self) {
+        self.opening = self.opening.saturating_sub(1);
+        if self.opening == 0 {
+            self.early.clear();
+        }
+    }
+
+    /// A request of `bytes` was taken in. True where a CANCEL came before it.
+    pub fn begin(&mut self, message_id: u64, bytes: usize, cancel: C) -> bool {
         self.requests.insert(message_id, Entry { cancel, bytes, async_id: None });
+        self.early.remove(&message_id)
     }
 
     /// Gives a request an AsyncId. `None` where too much waits already: the request goes on synchronously and
@@ -80,13 +108,18 @@ impl<C> Pending<C> {
         }
     }
 
-    /// What cancels the request that `target` names.
-    pub fn find(&self, target: Target) -> Option<&C> {
+    /// What cancels the request that `target` names. One that may be in a frame not yet opened is cancelled as it
+    /// [begins](Self::begin).
+    pub fn cancel(&mut self, target: Target) -> Option<&C> {
         let message_id = match target {
             Target::Message(id) => id,
             Target::Async(id) => *self.by_async.get(&id)?,
         };
-        self.requests.get(&message_id).map(|entry| &entry.cancel)
+        let found = self.requests.get(&message_id).map(|entry| &entry.cancel);
+        if found.is_none() && self.opening > 0 && self.early.len() < self.limits.count {
+            self.early.insert(message_id);
+        }
+        found
     }
 
     /// Whether none waits.
@@ -103,13 +136,30 @@ mod tests {
     #[test]
     fn found_by_both_names_until_finished() {
         let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 5 });
-        pending.begin(7, 10, "seven");
-        assert_eq!(pending.find(Target::Message(7)), Some(&"seven"));
+        assert!(!pending.begin(7, 10, "seven"));
+        assert_eq!(pending.cancel(Target::Message(7)), Some(&"seven"));
         let id = pending.go_async(7).unwrap();
-        assert_eq!(pending.find(Target::Async(id)), Some(&"seven"));
+        assert_eq!(pending.cancel(Target::Async(id)), Some(&"seven"));
         assert_eq!(pending.go_async(7), None, "one interim response only");
         pending.finish(7);
-        assert!(pending.find(Target::Async(id)).is_none() && pending.is_empty());
+        assert!(pending.cancel(Target::Async(id)).is_none() && pending.is_empty());
+    }
+
+    #[test]
+    fn a_cancel_waits_for_a_request_only_while_a_frame_is_opened() {
+        let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 2 });
+        assert!(pending.cancel(Target::Message(7)).is_none());
+        assert!(!pending.begin(7, 10, ()), "nothing was being opened");
+        pending.opening();
+        pending.opening();
+        (10..20).for_each(|id| assert!(pending.cancel(Target::Message(id)).is_none()));
+        assert!(pending.begin(10, 10, ()), "cancelled before it came");
+        assert!(!pending.begin(19, 10, ()), "beyond the bound");
+        pending.opened();
+        assert!(pending.begin(11, 10, ()), "the other frame may have it");
+        pending.cancel(Target::Message(12));
+        pending.opened();
+        assert!(!pending.begin(12, 10, ()), "it was in neither");
     }
 
     #[test]

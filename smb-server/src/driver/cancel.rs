@@ -20,6 +20,11 @@ impl Cancel {
         self.wake.notify_one();
     }
 
+    /// Whether the request was asked to end.
+    pub(crate) fn asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
     /// Resolves when the request is to be dropped where it stands. Never while it is shielded: it ends by
     /// [`shielded`](Self::shielded) then.
     pub(crate) async fn cancelled(&self) {
@@ -36,7 +41,7 @@ impl Cancel {
         self.shielded.store(true, Ordering::Release);
         let done = work.await;
         self.shielded.store(false, Ordering::Release);
-        if self.asked.load(Ordering::Acquire) { Err(NtStatus::CANCELLED) } else { Ok(done) }
+        if self.asked() { Err(NtStatus::CANCELLED) } else { Ok(done) }
     }
 }
 

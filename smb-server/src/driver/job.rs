@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!   frame ─ open seal ─▶ parts ─▶ for each: chain · session · signature · share ─▶ handler ─▶ draft ─┐
-//!                                              still waiting after a while: interim response         │
+//!                                              still waiting after a while: interim response,        │
+//!                                              together with the answers so far                      │
 //!                                              CANCEL, connection gone: given up                     ▼
 //!                                                                                    one frame of answers
 //! ```
 
 use super::{
+    cancel::Cancel,
     connection::Conn,
     request::{Outcome, Request},
     respond::{self, Draft, Terms, failure},
@@ -39,10 +41,44 @@ use std::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A frame that was taken in: its MessageIds are out of the window.
+/// A request that was taken in: its MessageIds are out of the window, and until this is dropped CANCEL finds it.
+pub(super) struct Taken {
+    pub(super) header: Header,
+    /// Where it lies in its frame.
+    pub(super) range: Range<usize>,
+    cancel: Arc<Cancel>,
+    conn: Arc<Conn>,
+}
+
+impl Taken {
+    /// Takes note of it.
+    pub(super) fn new(conn: &Arc<Conn>, header: Header, range: Range<usize>) -> Self {
+        let taken = Self { header, range, cancel: Arc::default(), conn: conn.clone() };
+        if taken.cancellable()
+            && lock(&conn.pending).begin(header.message_id, taken.range.len(), taken.cancel.clone())
+        {
+            taken.cancel.cancel();
+        }
+        taken
+    }
+
+    fn cancellable(&self) -> bool {
+        dispatch::needs(self.header.command).is_some_and(|needs| needs.cancellable)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.cancellable() {
+            lock(&self.conn.pending).finish(self.header.message_id);
+        }
+    }
+}
+
+/// A frame that was taken in.
 pub(super) struct Job {
     pub(super) frame: IoBuf,
-    pub(super) parts: Vec<(Header, Range<usize>)>,
+    pub(super) parts: Vec<Taken>,
     /// The session whose seal it had.
     pub(super) sealed: Option<Arc<Session>>,
     pub(super) slot: OwnedSemaphorePermit,
@@ -54,14 +90,15 @@ pub(super) async fn run(conn: Arc<Conn>, job: Job) {
     let compound = parts.len() > 1;
     let mut chain = Chain::default();
     let mut drafts = Vec::with_capacity(parts.len());
-    for (header, range) in parts {
+    for taken in parts {
         let message = if compound {
-            IoBuf::copied(frame.get(range).unwrap_or(&[]))
+            IoBuf::copied(frame.get(taken.range.clone()).unwrap_or(&[]))
         } else {
             std::mem::replace(&mut frame, IoBuf::alloc(0))
         };
-        let holds_room = drafts.iter().any(Draft::holds_room);
-        let part = Part { conn: &conn, header, sealed: sealed.as_ref(), compound, holds_room };
+        let header = taken.header;
+        let mut part =
+            Part { conn: &conn, header, taken, sealed: sealed.as_ref(), compound, drafts: &mut drafts };
         if let Some(draft) = part.run(message, &mut chain).await {
             drafts.push(draft);
         }
@@ -75,15 +112,18 @@ pub(super) async fn run(conn: Arc<Conn>, job: Job) {
 /// One request of a frame.
 struct Part<'a> {
     conn: &'a Arc<Conn>,
+    /// As its compound completes it.
     header: Header,
+    taken: Taken,
     sealed: Option<&'a Arc<Session>>,
     compound: bool,
-    holds_room: bool,
+    /// The answers to those before it that were not sent yet.
+    drafts: &'a mut Vec<Draft>,
 }
 
 impl Part<'_> {
     /// Runs it; `None` where there is no answer.
-    async fn run(mut self, mut message: IoBuf, chain: &mut Chain) -> Option<Draft> {
+    async fn run(&mut self, mut message: IoBuf, chain: &mut Chain) -> Option<Draft> {
         let protection = Protection { signed: false, sealed: self.sealed.is_some() };
         let mut terms = Terms { header: self.header, protection, channel: None };
         let ready = chain.enter(&mut self.header).and_then(|()| {
@@ -162,8 +202,8 @@ impl Part<'_> {
             tree,
             chain,
             compound: self.compound,
-            holds_room: self.holds_room,
-            cancel: Arc::default(),
+            holds_room: self.drafts.iter().any(Draft::holds_room),
+            cancel: self.taken.cancel.clone(),
         })
     }
 
@@ -173,60 +213,51 @@ impl Part<'_> {
             Route::Async { async_id } => Target::Async(async_id),
             Route::Sync { .. } => Target::Message(self.header.message_id),
         };
-        if let Some(cancel) = lock(&self.conn.pending).find(target) {
+        if let Some(cancel) = lock(&self.conn.pending).cancel(target) {
             cancel.cancel();
         }
     }
 
     /// Runs the handler; one that has to wait gets an interim response after a while, and can be cancelled.
-    async fn drive(&self, request: Request, needs: Needs, terms: &Terms) -> (Outcome, Option<u64>) {
-        let bytes = request.message.len();
+    async fn drive(&mut self, request: Request, needs: Needs, terms: &Terms) -> (Outcome, Option<u64>) {
         let cancel = request.cancel.clone();
+        if cancel.asked() {
+            return (Err(NtStatus::CANCELLED), None);
+        }
         let mut handler = pin!(handlers::handle(request));
         if let Some(outcome) = poll_once(&mut handler).await {
             return (outcome, None);
         }
-        if !needs.cancellable || self.compound {
+        if !needs.cancellable {
             return (handler.await, None);
         }
-        lock(&self.conn.pending).begin(self.header.message_id, bytes, cancel.clone());
-        let waiting = Waiting { conn: self.conn, message_id: self.header.message_id };
+        let conn = self.conn;
         let given_up = async {
             tokio::select! {
                 () = cancel.cancelled() => NtStatus::CANCELLED,
-                () = self.conn.gone() => NtStatus::CONNECTION_DISCONNECTED,
+                () = conn.gone() => NtStatus::CONNECTION_DISCONNECTED,
             }
         };
         let mut given_up = pin!(given_up);
-        let later = tokio::time::sleep(self.conn.shared.config.limits.interim_after);
+        let later = tokio::time::sleep(conn.shared.config.limits.interim_after);
         tokio::select! {
             biased;
             outcome = &mut handler => return (outcome, None),
             status = &mut given_up => return (Err(status), None),
             () = later => {}
         }
-        let async_id = lock(&self.conn.pending).go_async(waiting.message_id);
+        let async_id = lock(&conn.pending).go_async(self.taken.header.message_id);
         if let Some(async_id) = async_id {
-            let interim = vec![terms.interim(self.conn, async_id)];
-            respond::send(self.conn, interim, self.sealed.cloned(), Held::default()).await;
+            // What its compound has answered so far does not wait for it.
+            let mut drafts = std::mem::take(self.drafts);
+            drafts.push(terms.interim(conn, async_id));
+            respond::send(conn, drafts, self.sealed.cloned(), Held::default()).await;
         }
         tokio::select! {
             biased;
             outcome = &mut handler => (outcome, async_id),
             status = &mut given_up => (Err(status), async_id),
         }
-    }
-}
-
-/// A request that waits is found by CANCEL until this is dropped.
-struct Waiting<'a> {
-    conn: &'a Conn,
-    message_id: u64,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        lock(&self.conn.pending).finish(self.message_id);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     connection::{Conn, end_session, ended},
-    job::{self, Job},
+    job::{self, Job, Taken},
     respond, writer,
 };
 use crate::{
@@ -19,7 +19,7 @@ use smb_proto::{
     transform::encryption::TransformHeader,
 };
 use smb_transport::{Halves, INITIAL_LIMIT, IoBuf, Received, RecvHalf, SendHalf, Transport};
-use std::{future::Future, ops::Range, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle as Runtime, sync::OwnedSemaphorePermit, sync::watch, task::JoinHandle, time::Instant,
 };
@@ -193,8 +193,11 @@ impl Intake<'_> {
         let conn = self.conn.clone();
         let session = channel.session.clone();
         let large = frame.len() > SMALL;
+        lock(&conn.pending).opening();
         let job = async move {
-            match open(&conn, frame, &session) {
+            let opened = open(&conn, frame, &session);
+            lock(&conn.pending).opened();
+            match opened {
                 Ok((frame, parts)) => {
                     if !large && expects_much(&parts) {
                         // Not in the reader: see `begin`.
@@ -230,9 +233,10 @@ async fn begin(job: impl Future<Output = ()> + Send + 'static, large: bool) {
 }
 
 /// Whether a small frame asks for a large answer.
-fn expects_much(parts: &[(Header, Range<usize>)]) -> bool {
+fn expects_much(parts: &[Taken]) -> bool {
     const ONE_CREDIT: u16 = 1;
-    parts.iter().any(|(header, _)| header.command == Command::READ && header.credit_charge > ONE_CREDIT)
+    let mut headers = parts.iter().map(|part| &part.header);
+    headers.any(|header| header.command == Command::READ && header.credit_charge > ONE_CREDIT)
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -242,10 +246,8 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-type Parts = Vec<(Header, Range<usize>)>;
-
 /// Reads the headers of a frame and takes their MessageIds out of the window.
-fn take_in(conn: &Conn, frame: &[u8]) -> Result<Parts, PeerViolation> {
+fn take_in(conn: &Arc<Conn>, frame: &[u8]) -> Result<Vec<Taken>, PeerViolation> {
     let mut parts = Vec::with_capacity(1);
     for range in compound::ranges(frame) {
         let range = range?;
@@ -262,15 +264,16 @@ fn take_in(conn: &Conn, frame: &[u8]) -> Result<Parts, PeerViolation> {
             core.accept(header.message_id, header.credit_charge)?;
         }
     }
-    Ok(parts)
+    drop(core);
+    Ok(parts.into_iter().map(|(header, range)| Taken::new(conn, header, range)).collect())
 }
 
 /// Opens a sealed frame in place and takes it in.
 fn open(
-    conn: &Conn,
+    conn: &Arc<Conn>,
     mut frame: IoBuf,
     session: &crate::core::session::Session,
-) -> Result<(IoBuf, Parts), PeerViolation> {
+) -> Result<(IoBuf, Vec<Taken>), PeerViolation> {
     let sealing = session.sealing.as_ref().ok_or(PeerViolation::BadSeal)?;
     let text = sealing.open.open(&mut frame).map_err(|_| PeerViolation::BadSeal)?;
     frame.narrow(text);

@@ -83,6 +83,69 @@ async fn cancelled_by_message_id() {
     peer.call::<EchoResponse>(&EchoRequest).await.unwrap();
 }
 
+/// Requests too large for the reader begin in a task of their own, which a CANCEL behind them overtakes.
+async fn overtaken(seals: bool) {
+    let gated = withholding();
+    let server = server(Share::new("data", gated.clone()), |builder| {
+        builder.limits(|limits| limits.interim_after = std::time::Duration::from_secs(3600))
+    });
+    let mut peer = Peer::ready(&server).await;
+    peer.seals = seals;
+    let file = peer.create(&create("f", CreateDisposition::OPEN)).await.unwrap().file_id;
+    let id = peer.send(&write(file, 0, &[7; 60_000]), 1).await;
+    let mut cancel = smb_proto::header::Header::request(Command::CANCEL, id);
+    cancel.session_id = peer.session;
+    peer.send_frame(compound::single(&cancel, &CancelRequest), false).await;
+    assert_eq!(peer.answer(id).await.status(), NtStatus::CANCELLED);
+    peer.call::<EchoResponse>(&EchoRequest).await.unwrap();
+}
+
+#[tokio::test]
+async fn cancelled_before_it_has_begun() {
+    overtaken(false).await;
+}
+
+#[tokio::test]
+async fn cancelled_before_its_seal_was_opened() {
+    overtaken(true).await;
+}
+
+#[tokio::test]
+async fn a_compound_that_waits_answers_what_is_done() {
+    let gated = withholding();
+    let server = server(Share::new("data", gated.clone()), |builder| builder);
+    let mut peer = Peer::ready(&server).await;
+    let mut builder = compound::Builder::new();
+    let first = peer.header(Command::CREATE);
+    builder.push(&first, &create("f", CreateDisposition::OPEN));
+    let mut related = |command| {
+        let mut header = peer.header(command);
+        header.flags = header.flags.with(HeaderFlags::RELATED_OPERATIONS);
+        header
+    };
+    builder.push(&related(Command::WRITE), &write(FileId::ANY, 0, b"data"));
+    let close = CloseRequest { flags: CloseFlags::NONE, file_id: FileId::ANY };
+    builder.push(&related(Command::CLOSE), &close);
+    peer.raw(&builder.finish()).await;
+
+    let reply = peer.recv().await;
+    let early: Vec<_> = compound::parts(&reply.bytes).map(|part| part.unwrap().header).collect();
+    let statuses: Vec<_> = early.iter().map(|header| header.status().unwrap()).collect();
+    assert_eq!(statuses, [NtStatus::SUCCESS, NtStatus::PENDING]);
+    let Route::Async { async_id } = early[1].route else { panic!("not async") };
+    peer.call::<EchoResponse>(&EchoRequest).await.unwrap();
+
+    gated.writes.open();
+    let reply = peer.recv().await;
+    let late: Vec<_> = compound::parts(&reply.bytes).map(|part| part.unwrap().header).collect();
+    assert_eq!(late.len(), 2);
+    assert_eq!((late[0].message_id, late[0].route), (early[1].message_id, Route::Async { async_id }));
+    assert!(late.iter().all(|header| header.status() == Some(NtStatus::SUCCESS)));
+    assert_eq!(late[0].credits, 0, "the interim response had them");
+    assert_eq!(server.open_files(), 0);
+    assert_eq!(*gated.data.lock().unwrap(), b"data");
+}
+
 #[tokio::test]
 async fn a_connection_that_goes_midway_ends_its_opens_as_lost() {
     let gated = withholding();
