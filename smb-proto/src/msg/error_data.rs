@@ -107,7 +107,7 @@ impl SymlinkError {
     }
 }
 
-/// Bytes of MOVE_DST_IPADDR: type, reserved, and room for an IPv6 address.
+/// Bytes of MOVE_DST_IPADDR ([MS-SMB2] 2.2.2.2.2.1): type, reserved, and room for an IPv6 address.
 const ADDRESS: usize = 24;
 const IPV4: u32 = 1;
 const IPV6: u32 = 2;

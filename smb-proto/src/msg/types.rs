@@ -94,7 +94,7 @@ impl FileTimes {
 }
 
 wire_flags! {
-    /// Access mask — [MS-SMB2] 2.2.13.1.
+    /// Access mask — [MS-SMB2] 2.2.13.1: of files, pipes and printers 2.2.13.1.1, of directories 2.2.13.1.2.
     Access: u32 {
         /// FILE_READ_DATA, FILE_LIST_DIRECTORY.
         READ_DATA = 0x0000_0001,

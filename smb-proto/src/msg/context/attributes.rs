@@ -136,8 +136,8 @@ impl ContextData for AppInstanceVersion {
     }
 }
 
-/// SVHDX_OPEN_DEVICE_CONTEXT — [MS-SMB2] 2.2.13.2.14, [MS-RSVD] 2.2.4.12: shared virtual disks, which are not served here;
-/// kept as it came.
+/// SVHDX_OPEN_DEVICE_CONTEXT — [MS-SMB2] 2.2.13.2.14, in a response 2.2.14.2.14; [MS-RSVD] 2.2.4.12: shared virtual disks,
+/// which are not served here; kept as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SvhdxOpenDevice {
     /// The context's data.

@@ -1,4 +1,4 @@
-//! SMB2 NEGOTIATE_CONTEXT — [MS-SMB2] 2.2.3.1, 2.2.4.1.
+//! SMB2 NEGOTIATE_CONTEXT — [MS-SMB2] 2.2.3.1, 2.2.3.1.1–2.2.3.1.7; in a response 2.2.4.1, 2.2.4.1.1–2.2.4.1.7.
 
 use crate::{
     codec::{

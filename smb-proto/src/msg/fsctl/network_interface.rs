@@ -24,7 +24,7 @@ wire_flags! {
 /// SockAddr_Storage — [MS-SMB2] 2.2.32.5.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InterfaceAddress {
-    /// SockAddr_In, or SockAddr_In6 without its scope and flow, which mean nothing to another host.
+    /// SockAddr_In (2.2.32.5.1.1), or SockAddr_In6 (2.2.32.5.1.2) without its scope and flow, which mean nothing to another host.
     Ip(IpAddr),
     /// A family that has no meaning here.
     Other {
