@@ -60,6 +60,6 @@ pub use gate::Gate;
 pub use iobuf::{HEAD_ROOM, IoBuf, Memory, NoRoom};
 pub use memory::{MemoryOptions, MemoryTransport};
 pub use nic::{Nic, nics, with_address};
-pub use pool::Pool;
+pub use pool::{Pool, Shelves, SizeClass};
 pub use tcp::{KeepAlive, TcpListener, TcpOptions, TcpTransport};
 pub use transport::*;

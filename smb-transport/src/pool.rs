@@ -25,27 +25,89 @@ const LARGEST: u32 = 26;
 /// larger than the largest class. It never refuses: bounding what is in use is the business of whoever asks.
 #[derive(Clone)]
 pub struct Pool {
-    shelf: Arc<Shelf>,
+    shelves: Arc<Shelves<Vec<u8>>>,
 }
 
-struct Shelf {
+/// Free blocks of memory by their size, for pools: of plain memory ([`Pool`]) or of such that a device knows.
+pub struct Shelves<T> {
     capacity: usize,
     /// Bytes on all the shelves.
     kept: AtomicUsize,
     /// One per class, each with its own lock; the last returned goes out first, while caches know it.
-    classes: Vec<Mutex<Vec<Vec<u8>>>>,
+    classes: Vec<Mutex<Vec<T>>>,
+}
+
+/// A size of blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SizeClass(u32);
+
+impl SizeClass {
+    /// The smallest whose blocks hold `len` bytes of payload, with head-room in front; `None` where that is more than
+    /// pools keep.
+    pub fn holding(len: usize) -> Option<Self> {
+        let class = len.saturating_sub(SLACK).checked_next_power_of_two()?.trailing_zeros().max(SMALLEST);
+        (class <= LARGEST).then_some(Self(class))
+    }
+
+    /// Bytes of a block.
+    pub fn size(self) -> usize {
+        (1usize << self.0) + OVERHEAD
+    }
+
+    fn index(self) -> usize {
+        usize::try_from(self.0 - SMALLEST).unwrap_or(usize::MAX)
+    }
+}
+
+impl<T> Shelves<T> {
+    /// Shelves that keep at most `capacity` bytes.
+    pub fn new(capacity: usize) -> Self {
+        let classes = (SMALLEST..=LARGEST).map(|_| Mutex::default()).collect();
+        Self { capacity, kept: AtomicUsize::new(0), classes }
+    }
+
+    /// Bytes kept now.
+    pub fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    /// A block of `class`, if there is one.
+    pub fn take(&self, class: SizeClass) -> Option<T> {
+        let shelf = self.classes.get(class.index())?;
+        let block = shelf.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        self.kept.fetch_sub(class.size(), Ordering::Relaxed);
+        Some(block)
+    }
+
+    /// Keeps a block of `class`, or drops it where enough is kept.
+    pub fn put(&self, class: SizeClass, block: T) {
+        let Some(shelf) = self.classes.get(class.index()) else { return };
+        if self.reserve(class.size()) {
+            shelf.lock().unwrap_or_else(PoisonError::into_inner).push(block);
+        }
+    }
+
+    fn reserve(&self, size: usize) -> bool {
+        let room = |kept: usize| kept.checked_add(size).filter(|kept| *kept <= self.capacity);
+        self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+    }
+}
+
+impl<T> fmt::Debug for Shelves<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelves").field("capacity", &self.capacity).field("kept", &self.kept()).finish()
+    }
 }
 
 impl Pool {
     /// A pool that keeps at most `capacity` bytes of free memory.
     pub fn new(capacity: usize) -> Self {
-        let classes = (SMALLEST..=LARGEST).map(|_| Mutex::default()).collect();
-        Self { shelf: Arc::new(Shelf { capacity, kept: AtomicUsize::new(0), classes }) }
+        Self { shelves: Arc::new(Shelves::new(capacity)) }
     }
 
     /// Bytes of free memory the pool keeps now.
     pub fn kept(&self) -> usize {
-        self.shelf.kept.load(Ordering::Relaxed)
+        self.shelves.kept()
     }
 }
 
@@ -58,7 +120,7 @@ impl Default for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("capacity", &self.shelf.capacity).field("kept", &self.kept()).finish()
+        f.debug_tuple("Pool").field(&self.shelves).finish()
     }
 }
 
@@ -70,61 +132,26 @@ impl From<Pool> for Arc<dyn Buffers> {
 
 impl Buffers for Pool {
     fn buffer(&self, len: usize) -> IoBuf {
-        let Some(class) = class_for(len) else { return unpooled(len) };
-        let block = self.shelf.take(class).unwrap_or_else(|| vec![0; class_size(class)]);
-        window(block, len, Arc::downgrade(&self.shelf))
+        let Some(class) = SizeClass::holding(len) else { return unpooled(len) };
+        let block = self.shelves.take(class).unwrap_or_else(|| vec![0; class.size()]);
+        window(block, len, Some((Arc::downgrade(&self.shelves), class)))
     }
 }
 
-/// The smallest class that holds `len` bytes of payload.
-fn class_for(len: usize) -> Option<u32> {
-    let class = len.saturating_sub(SLACK).checked_next_power_of_two()?.trailing_zeros().max(SMALLEST);
-    (class <= LARGEST).then_some(class)
-}
-
-/// Bytes of a block of `class`.
-fn class_size(class: u32) -> usize {
-    (1usize << class) + OVERHEAD
-}
-
 pub(crate) fn unpooled(len: usize) -> IoBuf {
-    window(vec![0; len.saturating_add(OVERHEAD)], len, Weak::new())
+    window(vec![0; len.saturating_add(OVERHEAD)], len, None)
 }
 
-fn window(block: Vec<u8>, len: usize, home: Weak<Shelf>) -> IoBuf {
+type Home = (Weak<Shelves<Vec<u8>>>, SizeClass);
+
+fn window(block: Vec<u8>, len: usize, home: Option<Home>) -> IoBuf {
     let start = HEAD_ROOM + (PAGE - block.as_ptr().addr() % PAGE) % PAGE;
     IoBuf::new(Box::new(Block { bytes: block, home }), start..start + len)
 }
 
-impl Shelf {
-    fn class(&self, class: u32) -> Option<&Mutex<Vec<Vec<u8>>>> {
-        self.classes.get(usize::try_from(class.checked_sub(SMALLEST)?).ok()?)
-    }
-
-    fn take(&self, class: u32) -> Option<Vec<u8>> {
-        let block = self.class(class)?.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        self.kept.fetch_sub(block.len(), Ordering::Relaxed);
-        Some(block)
-    }
-
-    fn put(&self, block: Vec<u8>) {
-        let size = block.len();
-        // Only blocks of a class have a home.
-        let Some(class) = self.class(size.saturating_sub(OVERHEAD).trailing_zeros()) else { return };
-        if self.reserve(size) {
-            class.lock().unwrap_or_else(PoisonError::into_inner).push(block);
-        }
-    }
-
-    fn reserve(&self, size: usize) -> bool {
-        let room = |kept: usize| kept.checked_add(size).filter(|kept| *kept <= self.capacity);
-        self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
-    }
-}
-
 struct Block {
     bytes: Vec<u8>,
-    home: Weak<Shelf>,
+    home: Option<Home>,
 }
 
 impl Memory for Block {
@@ -141,8 +168,9 @@ impl Memory for Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if let Some(home) = self.home.upgrade() {
-            home.put(std::mem::take(&mut self.bytes));
+        let Some((home, class)) = self.home.take() else { return };
+        if let Some(home) = home.upgrade() {
+            home.put(class, std::mem::take(&mut self.bytes));
         }
     }
 }
@@ -181,10 +209,10 @@ mod tests {
             ((1 << 20) + SLACK + 1, 21),
             ((1 << LARGEST) + SLACK, LARGEST),
         ] {
-            assert_eq!(class_for(len), Some(class), "{len}");
+            assert_eq!(SizeClass::holding(len), Some(SizeClass(class)), "{len}");
         }
-        assert_eq!(class_for((1 << LARGEST) + SLACK + 1), None);
-        assert_eq!(class_for(usize::MAX), None);
+        assert_eq!(SizeClass::holding((1 << LARGEST) + SLACK + 1), None);
+        assert_eq!(SizeClass::holding(usize::MAX), None);
     }
 
     #[test]
@@ -207,11 +235,11 @@ mod tests {
         let taken: Vec<_> = (0..8).map(|_| pool.buffer(1 << 20)).collect();
         assert_eq!(pool.kept(), 0);
         drop(taken);
-        assert_eq!(pool.kept(), 4 * class_size(20));
+        assert_eq!(pool.kept(), 4 * SizeClass(20).size());
         drop((0..4).map(|_| pool.buffer(1 << 20)).collect::<Vec<_>>());
-        assert_eq!(pool.kept(), 4 * class_size(20));
+        assert_eq!(pool.kept(), 4 * SizeClass(20).size());
         drop(pool.buffer((64 << 20) + SLACK + 1));
-        assert_eq!(pool.kept(), 4 * class_size(20));
+        assert_eq!(pool.kept(), 4 * SizeClass(20).size());
     }
 
     #[test]

@@ -217,6 +217,8 @@ pub struct PlacementLimits {
     pub max_size: usize,
     /// The most descriptors one request may name.
     pub max_descriptors: usize,
+    /// Whether the peer may invalidate what is advertised here with its answer.
+    pub remote_invalidate: bool,
 }
 
 /// Direct data placement, the requester's half ([`advertise`](Self::advertise)) and the responder's

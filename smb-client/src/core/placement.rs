@@ -54,7 +54,8 @@ impl Placing {
 
     /// Whether the server may be asked to invalidate the memory with its answer (SMB2_CHANNEL_RDMA_V1_INVALIDATE).
     pub fn invalidates(&self) -> bool {
-        self.dialect.is_smb3() && self.dialect != Dialect::SMB_3_0
+        let can = self.limits.is_some_and(|limits| limits.remote_invalidate);
+        can && self.dialect.is_smb3() && self.dialect != Dialect::SMB_3_0
     }
 }
 
@@ -62,11 +63,9 @@ impl Placing {
 mod tests {
     use super::*;
 
-    const PLACING: Placing = Placing {
-        limits: Some(PlacementLimits { max_size: 1 << 20, max_descriptors: 4 }),
-        dialect: Dialect::SMB_3_1_1,
-        threshold: 8192,
-    };
+    const LIMITS: PlacementLimits =
+        PlacementLimits { max_size: 1 << 20, max_descriptors: 4, remote_invalidate: true };
+    const PLACING: Placing = Placing { limits: Some(LIMITS), dialect: Dialect::SMB_3_1_1, threshold: 8192 };
 
     #[test]
     fn each_reason() {
@@ -84,8 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn invalidation_came_with_3_0_2() {
+    fn invalidation_came_with_3_0_2_and_needs_the_device() {
         assert!(PLACING.invalidates());
+        let limits = Some(PlacementLimits { remote_invalidate: false, ..LIMITS });
+        assert!(!Placing { limits, ..PLACING }.invalidates());
         assert!(!Placing { dialect: Dialect::SMB_3_0, ..PLACING }.invalidates());
     }
 }

@@ -16,12 +16,24 @@ pub enum RdmaError {
     /// The peer looked at the request and turned it down.
     #[error("the peer rejected the connection")]
     Rejected,
+    /// No way leads to that address.
+    #[error("the address is not reached by RDMA: {0}")]
+    Unreachable(&'static str),
+    /// The peer did not answer in time.
+    #[error("the peer did not answer in time")]
+    TimedOut,
     /// There is no device for that address.
     #[error("no RDMA device: {0}")]
     NoDevice(&'static str),
     /// The device went away.
     #[error("the RDMA device was removed")]
     DeviceRemoved,
+    /// The port of the device lost its link.
+    #[error("the port of the RDMA device is down")]
+    PortDown,
+    /// The device gave the connection up.
+    #[error("the RDMA device gave the connection up: {0}")]
+    Failed(&'static str),
     /// A message met no posted receive, or one too small for it.
     #[error("the receiver was not ready")]
     ReceiverNotReady,

@@ -93,6 +93,10 @@ pub struct PairInfo {
     pub max_transfer: usize,
     /// The most descriptors a buffer of the largest size opened here needs.
     pub max_descriptors: usize,
+    /// Whether the peer may invalidate what is opened here with a message of its.
+    pub remote_invalidate: bool,
+    /// Whether who reached for memory in vain learns that from an orderly end. Some devices that run over TCP do not tell.
+    pub tells_refusals: bool,
 }
 
 /// What came of something posted.

@@ -50,9 +50,13 @@ pub(super) fn lost(error: &RdmaError) -> TransportError {
         RdmaError::Refused | RdmaError::Rejected => broken(io::ErrorKind::ConnectionRefused),
         RdmaError::NoDevice(_) => broken(io::ErrorKind::Unsupported),
         RdmaError::DeviceRemoved => broken(io::ErrorKind::NotConnected),
+        RdmaError::Unreachable(_) => broken(io::ErrorKind::HostUnreachable),
+        RdmaError::PortDown => broken(io::ErrorKind::NetworkDown),
+        RdmaError::TimedOut => TransportError::TimedOut,
         RdmaError::Io(kind) => broken(*kind),
-        RdmaError::ReceiverNotReady | RdmaError::RemoteAccess(_) | RdmaError::Limit(_) => {
-            broken(io::ErrorKind::ConnectionReset)
-        }
+        RdmaError::ReceiverNotReady
+        | RdmaError::RemoteAccess(_)
+        | RdmaError::Limit(_)
+        | RdmaError::Failed(_) => broken(io::ErrorKind::ConnectionReset),
     }
 }

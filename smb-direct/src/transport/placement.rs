@@ -39,7 +39,11 @@ impl DirectPlacement {
         let info = connection.pair().info();
         let reach = info.max_transfer.saturating_mul(info.max_descriptors);
         let max_size = usize::try_from(limits.max_read_write_size).unwrap_or(usize::MAX).min(reach);
-        let limits = PlacementLimits { max_size, max_descriptors: info.max_descriptors };
+        let limits = PlacementLimits {
+            max_size,
+            max_descriptors: info.max_descriptors,
+            remote_invalidate: info.remote_invalidate,
+        };
         let reads = usize::from(info.reads.max(1));
         Self { connection, limits, depth: Arc::new(Semaphore::new(reads)), reads }
     }

@@ -74,7 +74,8 @@ fn cut(descriptors: Vec<BufferDescriptor>, length: u32) -> Vec<BufferDescriptor>
 mod tests {
     use super::*;
 
-    const LIMITS: PlacementLimits = PlacementLimits { max_size: 1000, max_descriptors: 2 };
+    const LIMITS: PlacementLimits =
+        PlacementLimits { max_size: 1000, max_descriptors: 2, remote_invalidate: true };
 
     fn piece(token: u32, offset: u64, length: u32) -> BufferDescriptor {
         BufferDescriptor { offset, token, length }

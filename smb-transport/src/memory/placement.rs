@@ -82,7 +82,7 @@ impl Placement for MemoryPlacement {
     fn limits(&self) -> PlacementLimits {
         let PlacementOptions { max_size, max_descriptors, max_descriptor_len, .. } = self.options;
         let reach = max_descriptors.saturating_mul(max_descriptor_len);
-        PlacementLimits { max_size: max_size.min(reach), max_descriptors }
+        PlacementLimits { max_size: max_size.min(reach), max_descriptors, remote_invalidate: true }
     }
 
     fn advertise(&self, buf: IoBuf, access: Access) -> Result<Box<dyn Advertised>, (TransportError, IoBuf)> {

@@ -59,6 +59,8 @@ fn end(options: &MemOptions, ours: &SetUp, other: &SetUp, mine: Arc<Side>, their
         reads: ours.depths.reads_in_flight(&other.depths),
         max_transfer: options.max_transfer,
         max_descriptors: options.max_descriptors,
+        remote_invalidate: true,
+        tells_refusals: true,
     };
     MemPair { info, queues: ours.queues, pool: options.pool.clone(), mine, theirs }
 }
