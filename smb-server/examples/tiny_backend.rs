@@ -41,7 +41,7 @@ impl Backend for Notes {
         Box::pin(async move {
             let note = Note(number.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?);
             let metadata = note.about();
-            Ok(Opened { handle: Arc::new(note), created: false, metadata })
+            Ok(Opened { handle: Arc::new(note), created: false, metadata, security: None })
         })
     }
 }

@@ -12,156 +12,19 @@ mod memory;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod types;
 
 #[cfg(target_os = "linux")]
 pub use local::{LocalOptions, LocalShare};
 pub use memory::{Clock, MemoryShare};
 pub use stream::StreamShare;
+pub use types::*;
 
-use smb_proto::{
-    msg::{FileAttributes, FileTime, FileTimes},
-    status::NtStatus,
-};
+use smb_proto::{fscc::ea::ExtendedAttribute, msg::FileAttributes, status::NtStatus};
 use smb_transport::{BoxFuture, IoBuf};
-use std::sync::Arc;
 
 /// A path inside a share: its components, none of them empty, `.` or `..`, without separators. The root has none.
 pub type Path = [String];
-
-/// What the back end can do beyond reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Capabilities {
-    /// Files and directories can be created, written, renamed and removed.
-    pub writable: bool,
-    /// Names differ by case (`a` and `A` are two files).
-    pub case_sensitive: bool,
-    /// Ranges can be deallocated and queried.
-    pub sparse: bool,
-    /// Files are streams into a consumer: see [`stream`](Backend::capabilities).
-    pub stream: bool,
-}
-
-/// Identifies a file over all its names and opens, for share modes and delete-on-close. Stable while the file exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileKey {
-    /// The volume.
-    pub volume: u64,
-    /// The file on the volume.
-    pub file: u64,
-}
-
-/// What is known of a file or directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metadata {
-    /// Which file it is.
-    pub key: FileKey,
-    /// Attributes; DIRECTORY says which of the two it is.
-    pub attributes: FileAttributes,
-    /// Times.
-    pub times: FileTimes,
-    /// Bytes in the file.
-    pub end_of_file: u64,
-    /// Bytes it occupies; 0 for an empty file.
-    pub allocation_size: u64,
-    /// Names it has.
-    pub links: u32,
-}
-
-impl Metadata {
-    /// Whether it is a directory.
-    pub fn is_directory(&self) -> bool {
-        self.attributes.contains(FileAttributes::DIRECTORY)
-    }
-}
-
-/// A directory entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its name.
-    pub name: String,
-    /// What is known of it.
-    pub metadata: Metadata,
-}
-
-/// What may be there already when a file is opened. The core maps the six CreateDispositions to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// It must exist.
-    Required,
-    /// It must not exist; it is created.
-    Forbidden,
-    /// It is created unless it exists.
-    Welcome,
-}
-
-/// File or directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Type {
-    /// A file.
-    File,
-    /// A directory.
-    Directory,
-    /// Whichever exists; a file is created.
-    Any,
-}
-
-/// An open the core asks for.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenRequest<'a> {
-    /// Where.
-    pub path: &'a Path,
-    /// File or directory.
-    pub wanted: Type,
-    /// Whether it may, must or must not exist.
-    pub existing: Existing,
-    /// The handle will read data.
-    pub read: bool,
-    /// The handle will write data.
-    pub write: bool,
-    /// Attributes of a new file.
-    pub attributes: FileAttributes,
-}
-
-/// An open the back end granted.
-pub struct Opened {
-    /// The handle.
-    pub handle: Arc<dyn Handle>,
-    /// Whether the file was created by this open.
-    pub created: bool,
-    /// What is known of it.
-    pub metadata: Metadata,
-}
-
-/// Times and attributes to set; `None` leaves one as it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SetMetadata {
-    /// Creation time.
-    pub creation: Option<FileTime>,
-    /// Last access time.
-    pub last_access: Option<FileTime>,
-    /// Last write time.
-    pub last_write: Option<FileTime>,
-    /// Change time.
-    pub change: Option<FileTime>,
-    /// Attributes.
-    pub attributes: Option<FileAttributes>,
-}
-
-/// Space on the volume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
-    /// Bytes in all.
-    pub total: u64,
-    /// Bytes free for this user.
-    pub available: u64,
-}
-
-/// What the core knows of who asks.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The user's name.
-    pub user: Arc<str>,
-}
 
 /// What goes wrong. The status is what the client gets.
 pub type Result<T> = std::result::Result<T, NtStatus>;
@@ -213,10 +76,38 @@ pub trait Handle: Send + Sync + 'static {
         Box::pin(async { Err(NtStatus::INVALID_DEVICE_REQUEST) })
     }
 
+    /// Reserves space so that the file can grow to `size` bytes; its end stays. A hint.
+    fn reserve(&self, size: u64) -> BoxFuture<'_, Result<()>> {
+        let _ = size;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Sets times and attributes.
     fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {
         let _ = set;
         Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
+    }
+
+    /// Empties the file to make a new one of it: the data goes, and so do named streams and extended attributes. Of a
+    /// named stream only its own data goes.
+    fn overwrite<'a>(
+        &'a self,
+        attributes: FileAttributes,
+        extended: &'a [ExtendedAttribute],
+    ) -> BoxFuture<'a, Result<Metadata>> {
+        Box::pin(async move {
+            self.set_len(0).await?;
+            let set = SetMetadata { attributes: Some(attributes), ..SetMetadata::default() };
+            // A back end that keeps no attributes has none to replace.
+            match self.set_metadata(set).await {
+                Ok(()) | Err(NtStatus::NOT_SUPPORTED) => {}
+                Err(status) => return Err(status),
+            }
+            if !extended.is_empty() {
+                self.set_extended_attributes(extended).await?;
+            }
+            self.metadata().await
+        })
     }
 
     /// Renames the file. `replace` lets it take the place of an existing *file*.
@@ -225,7 +116,20 @@ pub trait Handle: Send + Sync + 'static {
         Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
     }
 
-    /// Removes the file's name; a directory must be empty (`STATUS_DIRECTORY_NOT_EMPTY`). The handle stays usable.
+    /// Renames the named stream that is open. `replace` lets it take the place of another.
+    fn rename_stream<'a>(&'a self, to: &'a str, replace: bool) -> BoxFuture<'a, Result<()>> {
+        let _ = (to, replace);
+        Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
+    }
+
+    /// Gives the file a further name. `replace` lets it take the place of an existing *file*.
+    fn link<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
+        let _ = (to, replace);
+        Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
+    }
+
+    /// Removes the file's name, or the named stream that is open; a directory must be empty
+    /// (`STATUS_DIRECTORY_NOT_EMPTY`). The handle stays usable.
     fn remove(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
     }
@@ -235,6 +139,34 @@ pub trait Handle: Send + Sync + 'static {
     fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {
         let _ = (after, most);
         Box::pin(async { Err(NtStatus::INVALID_DEVICE_REQUEST) })
+    }
+
+    /// The file's named streams.
+    fn named_streams(&self) -> BoxFuture<'_, Result<Vec<StreamInfo>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// The file's extended attributes.
+    fn extended_attributes(&self) -> BoxFuture<'_, Result<Vec<ExtendedAttribute>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Sets extended attributes; one without a value is removed, whether it is there or not. Case does not matter in
+    /// their names, and is preserved.
+    fn set_extended_attributes<'a>(&'a self, changes: &'a [ExtendedAttribute]) -> BoxFuture<'a, Result<()>> {
+        let _ = changes;
+        Box::pin(async { Err(NtStatus::EAS_NOT_SUPPORTED) })
+    }
+
+    /// The security descriptor kept for the file.
+    fn security(&self) -> BoxFuture<'_, Result<Option<Vec<u8>>>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Keeps a security descriptor, self-relative ([MS-DTYP] 2.4.6).
+    fn set_security<'a>(&'a self, descriptor: &'a [u8]) -> BoxFuture<'a, Result<()>> {
+        let _ = descriptor;
+        Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
     }
 
     /// What the client says the stream must have been when [`flush`](Self::flush) commits it.

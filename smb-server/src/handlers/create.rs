@@ -2,7 +2,7 @@
 
 use super::info;
 use crate::{
-    backend::{Caller, Existing, Metadata, OpenRequest, Opened, SetMetadata, Type},
+    backend::{Caller, Existing, Maker, Metadata, OpenRequest, Opened, PlainMaker, Type},
     core::{
         access,
         open::{NewOpen, Open},
@@ -50,6 +50,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
         granted: access::grant(create.desired_access, request.tree()?.maximal)?,
         path: path::split(&create.name)?,
         create: &create,
+        maker: Arc::new(PlainMaker),
     };
     creation.check()?;
     let (open, action, metadata) = creation.run().await?;
@@ -97,6 +98,7 @@ struct Creation<'a> {
     create: &'a CreateRequest,
     granted: Access,
     path: Vec<String>,
+    maker: Arc<dyn Maker>,
 }
 
 impl Creation<'_> {
@@ -183,7 +185,16 @@ impl Creation<'_> {
             CreateDisposition::OPEN_IF if !self.share.writable() => Existing::Required,
             _ => Existing::Welcome,
         };
-        OpenRequest { path: &self.path, wanted, existing, read, write, attributes: self.attributes() }
+        OpenRequest {
+            path: &self.path,
+            stream: None,
+            wanted,
+            existing,
+            read,
+            write,
+            attributes: self.attributes(),
+            maker: &self.maker,
+        }
     }
 
     /// Attributes of a file that is created or replaced.
@@ -221,21 +232,11 @@ impl Creation<'_> {
         let claim = self.request.conn.shared.modes.claim(key, uses, self.create.share_access)?;
         let mut metadata = *metadata;
         if replaces {
-            metadata = self.replace(opened).await?;
+            metadata = opened.handle.overwrite(self.attributes(), &[]).await?;
         }
         let open = Arc::new(self.new_open(opened, &metadata, granted, claim)?);
         self.request.session()?.opens.insert(open.clone())?;
         Ok((open, self.action(opened.created), metadata))
-    }
-
-    async fn replace(&self, opened: &Opened) -> Result<Metadata, NtStatus> {
-        opened.handle.set_len(0).await?;
-        let set = SetMetadata { attributes: Some(self.attributes()), ..SetMetadata::default() };
-        // A back end that keeps no attributes has none to replace.
-        match opened.handle.set_metadata(set).await {
-            Ok(()) | Err(NtStatus::NOT_SUPPORTED) => opened.handle.metadata().await,
-            Err(status) => Err(status),
-        }
     }
 
     fn new_open(

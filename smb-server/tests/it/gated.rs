@@ -41,7 +41,9 @@ impl Backend for Gated {
 
     fn open<'a>(&'a self, _: &'a Caller, _: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {
         let handle: Arc<dyn Handle> = Arc::new(self.clone());
-        Box::pin(async move { Ok(Opened { handle, created: false, metadata: self.metadata() }) })
+        Box::pin(
+            async move { Ok(Opened { handle, created: false, metadata: self.metadata(), security: None }) },
+        )
     }
 }
 

@@ -1,20 +1,22 @@
 //! An open file or directory of the host.
 
 use super::{
-    Share, blocking,
+    Share, blocking, extended,
     io::{self, Now},
     listing::Listing,
     meta::{self, Kind, Stat},
     open::{Got, reopen},
     places::Place,
-    sandbox::is_plain,
+    sandbox::{Spot, is_plain},
+    stream::Stream,
 };
-use crate::backend::{Entry, FileKey, Handle, Metadata, Path, Result, SetMetadata};
+use crate::backend::{Entry, FileKey, Handle, Metadata, Path, Result, SetMetadata, StreamInfo};
 use rustix::{
-    fd::OwnedFd,
-    fs::{AtFlags, fsync, ftruncate},
+    fd::{BorrowedFd, OwnedFd},
+    fs::{AtFlags, FallocateFlags, fallocate, fsync, ftruncate},
+    io::Errno,
 };
-use smb_proto::status::NtStatus;
+use smb_proto::{fscc::ea::ExtendedAttribute, msg::FileAttributes, status::NtStatus};
 use smb_transport::{BoxFuture, IoBuf};
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ pub(super) struct Open {
     /// The root has none.
     place: Option<Arc<Place>>,
     listing: Listing,
+    /// The named stream that is open instead of the file itself.
+    stream: Option<Stream>,
 }
 
 impl Drop for Open {
@@ -41,8 +45,20 @@ impl Open {
         let key = got.stat.key();
         let place = got.spot.map(|spot| share.places.enter(key, spot)).transpose()?;
         let directory = got.stat.kind() == Kind::Directory;
-        let (fd, path_only) = (got.fd, got.path_only);
-        Ok(Self { share, fd, path_only, directory, key, place, listing: Listing::default() })
+        let (fd, path_only, stream) = (got.fd, got.path_only, got.stream.map(Stream::new));
+        Ok(Self { share, fd, path_only, directory, key, place, listing: Listing::default(), stream })
+    }
+
+    pub(super) fn metadata(&self) -> Result<Metadata> {
+        let metadata = meta::of(&self.fd)?;
+        match &self.stream {
+            Some(stream) => stream.metadata(&self.fd, metadata),
+            None => Ok(metadata),
+        }
+    }
+
+    pub(super) fn security(&self) -> Result<Option<Vec<u8>>> {
+        extended::security(&self.fd)
     }
 
     fn place(&self) -> Result<&Place> {
@@ -62,19 +78,19 @@ impl Open {
         }
     }
 
-    fn set_metadata(&self, set: SetMetadata) -> Result<()> {
+    /// Runs `work` on a descriptor that can do more than name the file.
+    fn with_file<T>(&self, work: impl FnOnce(BorrowedFd<'_>) -> Result<T>) -> Result<T> {
+        use rustix::fd::AsFd;
         self.writable()?;
         if !self.path_only {
-            return meta::set(&self.fd, set);
+            return work(self.fd.as_fd());
         }
         let fd = reopen(&self.place()?.current(), &Stat::of(&self.fd)?)?;
-        meta::set(fd, set)
+        work(fd.as_fd())
     }
 
-    fn rename(&self, to: &Path, replace: bool) -> Result<()> {
-        self.writable()?;
-        let place = self.place()?;
-        let Some(to) = self.share.root.find(to)? else { return Err(NtStatus::OBJECT_NAME_COLLISION) };
+    /// What gives way to a rename or link to `to`: nothing, or another file, spelled as returned.
+    fn make_way(&self, to: &Spot, replace: bool) -> Result<Option<Spot>> {
         let mut there = to.clone();
         match self.share.root.stat(&mut there)? {
             Some(stat) if stat.key() != self.key => {
@@ -84,19 +100,83 @@ impl Open {
                 if stat.kind() != Kind::File || stat.is_readonly() {
                     return Err(NtStatus::ACCESS_DENIED);
                 }
-                place.replace(to, &there.name)
+                Ok(Some(there))
             }
-            _ => place.rename(to),
+            _ => Ok(None),
+        }
+    }
+
+    fn rename(&self, to: &Path, replace: bool) -> Result<()> {
+        self.writable()?;
+        let place = self.place()?;
+        let Some(to) = self.share.root.find(to)? else { return Err(NtStatus::OBJECT_NAME_COLLISION) };
+        match self.make_way(&to, replace)? {
+            Some(there) => place.replace(to, &there.name),
+            None => place.rename(to),
+        }
+    }
+
+    fn link(&self, to: &Path, replace: bool) -> Result<()> {
+        self.writable()?;
+        let place = self.place()?;
+        if self.directory {
+            return Err(NtStatus::FILE_IS_A_DIRECTORY);
+        }
+        let Some(to) = self.share.root.find(to)? else { return Err(NtStatus::OBJECT_NAME_COLLISION) };
+        match self.make_way(&to, replace)? {
+            Some(there) => place.link(&there, true),
+            None => place.link(&to, false),
         }
     }
 
     fn remove(&self) -> Result<()> {
         self.writable()?;
+        if let Some(stream) = &self.stream {
+            return stream.remove(&self.share, &self.fd);
+        }
         self.place()?.remove(if self.directory { AtFlags::REMOVEDIR } else { AtFlags::empty() })
     }
 
+    fn set_len(&self, len: u64) -> Result<()> {
+        if let Some(stream) = &self.stream {
+            return stream.set_len(&self.share, &self.fd, len);
+        }
+        match ftruncate(self.data()?, len) {
+            // What the host says of a descriptor that may only read.
+            Err(Errno::INVAL) if i64::try_from(len).is_ok() => Err(NtStatus::ACCESS_DENIED),
+            other => other.map_err(super::errno::status),
+        }
+    }
+
+    fn reserve(&self, size: u64) -> Result<()> {
+        if size == 0 || self.stream.is_some() {
+            return Ok(());
+        }
+        match fallocate(self.data()?, FallocateFlags::KEEP_SIZE, 0, size) {
+            // What the file system cannot promise will be seen when it is written.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            other => other.map_err(super::errno::status),
+        }
+    }
+
+    fn overwrite(&self, attributes: FileAttributes, extended: &[ExtendedAttribute]) -> Result<Metadata> {
+        self.set_len(0)?;
+        if self.stream.is_none() {
+            if self.share.attributes {
+                let _changing = self.share.streams();
+                extended::clear(&self.fd)?;
+            }
+            if !extended.is_empty() {
+                extended::set_attributes(&self.fd, extended)?;
+            }
+            let set = SetMetadata { attributes: Some(attributes), ..SetMetadata::default() };
+            meta::set(&self.fd, set)?;
+        }
+        self.metadata()
+    }
+
     fn list(&self, after: Option<&str>, most: usize) -> Result<Vec<Entry>> {
-        if !self.directory {
+        if !self.directory || self.stream.is_some() {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         if after.is_some_and(|after| !is_plain(after)) {
@@ -121,12 +201,16 @@ impl LocalHandle {
 }
 
 impl Handle for LocalHandle {
+    /// What the kernel has in memory for an open file: nothing to wait for.
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
-        Box::pin(self.run(|open| Ok(Stat::of(&open.fd)?.metadata())))
+        Box::pin(async { self.0.metadata() })
     }
 
     fn read(&self, offset: u64, mut buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
         Box::pin(async move {
+            if let Some(stream) = &self.0.stream {
+                return stream.read(&self.0.fd, offset, buf);
+            }
             let done = match io::read_now(self.0.data()?, offset, &mut buf)? {
                 Now::All(len) => {
                     buf.truncate(len);
@@ -144,7 +228,10 @@ impl Handle for LocalHandle {
     }
 
     fn write(&self, offset: u64, buf: IoBuf, _replay: bool) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(move |open| io::write(open.data()?, offset, &buf)))
+        Box::pin(self.run(move |open| match &open.stream {
+            Some(stream) => stream.write(&open.share, &open.fd, offset, &buf),
+            None => io::write(open.data()?, offset, &buf),
+        }))
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<()>> {
@@ -155,20 +242,43 @@ impl Handle for LocalHandle {
     }
 
     fn set_len(&self, len: u64) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(move |open| match ftruncate(open.data()?, len) {
-            // What the host says of a descriptor that may only read.
-            Err(rustix::io::Errno::INVAL) if i64::try_from(len).is_ok() => Err(NtStatus::ACCESS_DENIED),
-            other => other.map_err(super::errno::status),
-        }))
+        Box::pin(self.run(move |open| open.set_len(len)))
+    }
+
+    fn reserve(&self, size: u64) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.run(move |open| open.reserve(size)))
     }
 
     fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(move |open| open.set_metadata(set)))
+        Box::pin(self.run(move |open| open.with_file(|fd| meta::set(fd, set))))
+    }
+
+    fn overwrite<'a>(
+        &'a self,
+        attributes: FileAttributes,
+        extended: &'a [ExtendedAttribute],
+    ) -> BoxFuture<'a, Result<Metadata>> {
+        let extended = extended.to_vec();
+        Box::pin(self.run(move |open| open.overwrite(attributes, &extended)))
     }
 
     fn rename<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
         let to = to.to_vec();
         Box::pin(self.run(move |open| open.rename(&to, replace)))
+    }
+
+    fn rename_stream<'a>(&'a self, to: &'a str, replace: bool) -> BoxFuture<'a, Result<()>> {
+        let to = to.to_owned();
+        Box::pin(self.run(move |open| {
+            open.writable()?;
+            let stream = open.stream.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
+            stream.rename(&open.share, &open.fd, &to, replace)
+        }))
+    }
+
+    fn link<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
+        let to = to.to_vec();
+        Box::pin(self.run(move |open| open.link(&to, replace)))
     }
 
     fn remove(&self) -> BoxFuture<'_, Result<()>> {
@@ -178,5 +288,27 @@ impl Handle for LocalHandle {
     fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {
         let after = after.map(str::to_owned);
         Box::pin(self.run(move |open| open.list(after.as_deref(), most)))
+    }
+
+    fn named_streams(&self) -> BoxFuture<'_, Result<Vec<StreamInfo>>> {
+        Box::pin(self.run(|open| extended::streams(&open.fd)))
+    }
+
+    fn extended_attributes(&self) -> BoxFuture<'_, Result<Vec<ExtendedAttribute>>> {
+        Box::pin(self.run(|open| extended::attributes(&open.fd)))
+    }
+
+    fn set_extended_attributes<'a>(&'a self, changes: &'a [ExtendedAttribute]) -> BoxFuture<'a, Result<()>> {
+        let changes = changes.to_vec();
+        Box::pin(self.run(move |open| open.with_file(|fd| extended::set_attributes(fd, &changes))))
+    }
+
+    fn security(&self) -> BoxFuture<'_, Result<Option<Vec<u8>>>> {
+        Box::pin(self.run(Open::security))
+    }
+
+    fn set_security<'a>(&'a self, descriptor: &'a [u8]) -> BoxFuture<'a, Result<()>> {
+        let descriptor = descriptor.to_vec();
+        Box::pin(self.run(move |open| open.with_file(|fd| extended::set_security(fd, &descriptor))))
     }
 }

@@ -1,6 +1,7 @@
 //! A directory's names as they were when the listing began.
 
 use super::{
+    dos::Kept,
     errno::status,
     meta::{Kind, Stat},
     sandbox::for_names,
@@ -86,7 +87,8 @@ fn entry(directory: impl AsFd, name: &str, readable_only: bool) -> Result<Option
     let hidden = readable_only && accessat(&directory, name, Access::READ_OK, AtFlags::EACCESS).is_err();
     match stat.kind() {
         Kind::File | Kind::Directory if !hidden => {
-            Ok(Some(Entry { name: name.to_owned(), metadata: stat.metadata() }))
+            let kept = Kept::of_name(&directory, name)?;
+            Ok(Some(Entry { name: name.to_owned(), metadata: stat.metadata(&kept) }))
         }
         _ => Ok(None),
     }

@@ -1,6 +1,9 @@
 //! What the host knows of a file, in the protocol's terms.
 
-use super::errno::status;
+use super::{
+    dos::{Kept, usual},
+    errno::status,
+};
 use crate::backend::{FileKey, Metadata, Result, SetMetadata};
 use rustix::{
     fd::AsFd,
@@ -9,7 +12,10 @@ use rustix::{
         futimens, statx,
     },
 };
-use smb_proto::msg::{FileAttributes, FileTime, FileTimes};
+use smb_proto::{
+    msg::{FileAttributes, FileTime, FileTimes},
+    status::NtStatus,
+};
 
 /// What was asked of a file at one moment.
 #[derive(Clone, Copy)]
@@ -64,29 +70,33 @@ impl Stat {
         self.kind() == Kind::File && self.mode() & 0o222 == 0
     }
 
-    fn attributes(&self) -> FileAttributes {
-        match self.kind() {
-            Kind::Directory => FileAttributes::DIRECTORY,
-            _ if self.is_readonly() => FileAttributes::READONLY,
-            _ => FileAttributes::NORMAL,
-        }
+    fn attributes(&self, kept: &Kept) -> FileAttributes {
+        let directory = self.kind() == Kind::Directory;
+        let attributes = kept.attributes.unwrap_or(usual(directory));
+        let attributes = match (directory, self.is_readonly()) {
+            (true, _) => attributes.with(FileAttributes::DIRECTORY),
+            (false, true) => attributes.with(FileAttributes::READONLY),
+            (false, false) => attributes.without(FileAttributes::READONLY),
+        };
+        if attributes == FileAttributes::NONE { FileAttributes::NORMAL } else { attributes }
     }
 
-    fn times(&self) -> FileTimes {
+    fn times(&self, kept: &Kept) -> FileTimes {
         let birth = StatxFlags::from_bits_retain(self.0.stx_mask).contains(StatxFlags::BTIME);
         let (change, last_write) = (time(self.0.stx_ctime), time(self.0.stx_mtime));
         // Where the file system keeps no birth time, the earlier of the two is the best guess, as in Samba.
-        let creation = if birth { time(self.0.stx_btime) } else { change.min(last_write) };
+        let born = if birth { time(self.0.stx_btime) } else { change.min(last_write) };
+        let creation = kept.creation.unwrap_or(born);
         FileTimes { creation, last_access: time(self.0.stx_atime), last_write, change }
     }
 
-    pub(super) fn metadata(&self) -> Metadata {
+    pub(super) fn metadata(&self, kept: &Kept) -> Metadata {
         let file = self.kind() == Kind::File;
         let end_of_file = if file { self.0.stx_size } else { 0 };
         Metadata {
             key: self.key(),
-            attributes: self.attributes(),
-            times: self.times(),
+            attributes: self.attributes(kept),
+            times: self.times(kept),
             end_of_file,
             allocation_size: if end_of_file == 0 { 0 } else { self.0.stx_blocks.saturating_mul(512) },
             links: if file { self.0.stx_nlink } else { 1 },
@@ -104,11 +114,18 @@ fn timespec(time: Option<FileTime>) -> Timespec {
     Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() }
 }
 
-/// Sets what the host can keep: the times of access and write, and READONLY. Creation and change times are the
-/// file system's own, and the other attributes have no place here; they are left as they are.
+/// What is known of an open file.
+pub(super) fn of(fd: impl AsFd) -> Result<Metadata> {
+    Ok(Stat::of(&fd)?.metadata(&Kept::of(&fd)?))
+}
+
+/// Sets attributes and times. The change time is the file system's own; it is left as it is.
 pub(super) fn set(fd: impl AsFd, set: SetMetadata) -> Result<()> {
     if let Some(attributes) = set.attributes {
         set_readonly(&fd, attributes.contains(FileAttributes::READONLY))?;
+    }
+    if set.attributes.is_some() || set.creation.is_some() {
+        keep(&fd, set)?;
     }
     if set.last_access.is_none() && set.last_write.is_none() {
         return Ok(());
@@ -116,6 +133,21 @@ pub(super) fn set(fd: impl AsFd, set: SetMetadata) -> Result<()> {
     let times =
         Timestamps { last_access: timespec(set.last_access), last_modification: timespec(set.last_write) };
     futimens(&fd, &times).map_err(status)
+}
+
+/// What the file system itself has no place for. One that has no extended attributes either keeps nothing of it.
+fn keep(fd: impl AsFd, set: SetMetadata) -> Result<()> {
+    let directory = Stat::of(&fd)?.kind() == Kind::Directory;
+    let mut kept = Kept::of(&fd)?;
+    if let Some(attributes) = set.attributes {
+        let elsewhere = if directory { FileAttributes::NONE } else { FileAttributes::READONLY };
+        kept.attributes = Some(attributes.without(elsewhere));
+    }
+    kept.creation = set.creation.or(kept.creation);
+    match kept.store(fd, directory) {
+        Err(NtStatus::NOT_SUPPORTED) => Ok(()),
+        other => other,
+    }
 }
 
 fn set_readonly(fd: impl AsFd, readonly: bool) -> Result<()> {

@@ -7,19 +7,27 @@
 //! - Symbolic links are as good as absent, as in Samba with `follow symlinks = no`; fifos, sockets and devices are
 //!   refused. Neither is listed.
 //! - Names that are not UTF-8, or hold characters that no client can send ([MS-FSCC] 2.1.5), are not listed.
-//! - READONLY is "nobody may write" in the mode. Other attributes and the creation time cannot be set.
-//! - Case: a name is tried as spelled first, then the directory is searched for another spelling.
+//! - READONLY of a file is "nobody may write" in the mode. Other attributes, the creation time, named streams, extended
+//!   attributes and security descriptors are kept in extended attributes of the host: see `extended` and `dos`. On a
+//!   file system without those there are none.
+//! - Case: a name is tried as spelled first, then the directory is searched for another spelling, which is remembered:
+//!   see `names`.
 //! - Between looking at a name and removing or replacing it, a process of the host may put another file there; nothing
 //!   in the kernel's interface closes that gap. It is a gap between files of the share, never out of it.
 
+mod dos;
 mod errno;
+mod extended;
 mod handle;
 mod io;
 mod listing;
 mod meta;
+mod names;
 mod open;
 mod places;
 mod sandbox;
+mod stream;
+mod xattr;
 
 use super::{Backend, Caller, Capabilities, OpenRequest, Opened, Result, Space};
 use handle::{LocalHandle, Open};
@@ -28,7 +36,10 @@ use places::Places;
 use sandbox::Root;
 use smb_proto::status::NtStatus;
 use smb_transport::BoxFuture;
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// How a directory is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,7 +48,7 @@ pub struct LocalOptions {
     pub read_only: bool,
     /// Entries that this process may not read are not listed.
     pub hide_unreadable: bool,
-    /// Names are taken as spelled only. Without it, creating a file in a directory searches the directory.
+    /// Names are taken as spelled only.
     pub case_sensitive: bool,
 }
 
@@ -58,6 +69,10 @@ struct Share {
     places: Places,
     read_only: bool,
     hide_unreadable: bool,
+    /// Whether the file system has extended attributes.
+    attributes: bool,
+    /// Held while a named stream is read and written back.
+    streams: Mutex<()>,
 }
 
 impl LocalShare {
@@ -65,7 +80,9 @@ impl LocalShare {
     pub fn open(directory: impl AsRef<Path>, options: LocalOptions) -> std::io::Result<Self> {
         let root = Root::open(directory.as_ref(), options.case_sensitive)?;
         let LocalOptions { read_only, hide_unreadable, .. } = options;
-        Ok(Self { share: Arc::new(Share { root, places: Places::default(), read_only, hide_unreadable }) })
+        let attributes = xattr::supported(root.fd());
+        let (places, streams) = (Places::default(), Mutex::new(()));
+        Ok(Self { share: Arc::new(Share { root, places, read_only, hide_unreadable, attributes, streams }) })
     }
 }
 
@@ -77,9 +94,14 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 impl Share {
     fn open(self: &Arc<Self>, wish: &Wish) -> Result<Opened> {
         let got = wish.grant(self)?;
-        let (created, metadata) = (got.created, got.stat.metadata());
+        let created = got.created;
         let open = Open::new(Arc::clone(self), got)?;
-        Ok(Opened { handle: Arc::new(LocalHandle(Arc::new(open))), created, metadata })
+        let (metadata, security) = (open.metadata()?, open.security()?);
+        Ok(Opened { handle: Arc::new(LocalHandle(Arc::new(open))), created, metadata, security })
+    }
+
+    fn streams(&self) -> MutexGuard<'_, ()> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn space(&self) -> Result<Space> {
@@ -92,7 +114,16 @@ impl Share {
 impl Backend for LocalShare {
     fn capabilities(&self) -> Capabilities {
         let case_sensitive = self.share.root.is_case_sensitive();
-        Capabilities { writable: !self.share.read_only, case_sensitive, sparse: false, stream: false }
+        let attributes = self.share.attributes;
+        Capabilities {
+            writable: !self.share.read_only,
+            case_sensitive,
+            named_streams: attributes,
+            extended_attributes: attributes,
+            security: attributes,
+            hard_links: true,
+            ..Capabilities::default()
+        }
     }
 
     fn open<'a>(&'a self, _: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {

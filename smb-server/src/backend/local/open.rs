@@ -2,26 +2,31 @@
 
 use super::{
     Share,
+    dos::{Kept, usual},
     errno::status,
+    extended,
     meta::{Kind, Stat},
     sandbox::{Spot, is_plain},
 };
-use crate::backend::{Existing, OpenRequest, Result, Type};
+use crate::backend::{Existing, Initial, Maker, OpenRequest, Result, Type};
 use rustix::{
     fd::OwnedFd,
-    fs::{Mode, OFlags, mkdirat, openat},
+    fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat},
     io::Errno,
 };
 use smb_proto::{msg::FileAttributes, status::NtStatus};
+use std::sync::Arc;
 
 /// An [`OpenRequest`] that outlives its call.
 pub(super) struct Wish {
     path: Vec<String>,
+    stream: Option<String>,
     wanted: Type,
     existing: Existing,
     read: bool,
     write: bool,
     attributes: FileAttributes,
+    maker: Arc<dyn Maker>,
 }
 
 /// What was opened.
@@ -33,6 +38,8 @@ pub(super) struct Got {
     pub(super) created: bool,
     /// Whether `fd` only names the file (`O_PATH`).
     pub(super) path_only: bool,
+    /// The stream, spelled as it is there.
+    pub(super) stream: Option<String>,
 }
 
 /// How often an open starts again because the name changed under it.
@@ -42,8 +49,17 @@ const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCT
 
 impl From<OpenRequest<'_>> for Wish {
     fn from(request: OpenRequest<'_>) -> Self {
-        let OpenRequest { path, wanted, existing, read, write, attributes } = request;
-        Self { path: path.to_vec(), wanted, existing, read, write, attributes }
+        let OpenRequest { path, stream, wanted, existing, read, write, attributes, maker } = request;
+        Self {
+            path: path.to_vec(),
+            stream: stream.map(str::to_owned),
+            wanted,
+            existing,
+            read,
+            write,
+            attributes,
+            maker: Arc::clone(maker),
+        }
     }
 }
 
@@ -53,6 +69,39 @@ impl Wish {
         if self.write && share.read_only {
             return Err(NtStatus::MEDIA_WRITE_PROTECTED);
         }
+        match &self.stream {
+            None => self.open_file(share),
+            Some(_) if self.wanted == Type::Directory => Err(NtStatus::NOT_A_DIRECTORY),
+            Some(name) => self.open_stream(share, name),
+        }
+    }
+
+    /// Opens the file that carries the stream, or makes it, then the stream. The file itself is only named: its
+    /// data is no business of the stream's.
+    fn open_stream(&self, share: &Share, name: &str) -> Result<Got> {
+        let existing =
+            if self.existing == Existing::Required { Existing::Required } else { Existing::Welcome };
+        let (path, maker) = (self.path.clone(), Arc::clone(&self.maker));
+        let carrier = Self { path, maker, stream: None, existing, read: false, write: false, ..*self };
+        let mut got = carrier.open_file(share)?;
+        if self.write && !got.created && got.stat.is_readonly() {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let _changing = share.streams();
+        let there = extended::find_stream(&got.fd, name, share.root.is_case_sensitive())?;
+        got.created = there.is_none();
+        match (&there, self.existing) {
+            (Some(_), Existing::Forbidden) => return Err(NtStatus::OBJECT_NAME_COLLISION),
+            (None, Existing::Required) => return Err(NtStatus::OBJECT_NAME_NOT_FOUND),
+            (None, _) if share.read_only => return Err(NtStatus::MEDIA_WRITE_PROTECTED),
+            (None, _) => extended::set_stream(&got.fd, name, Vec::new())?,
+            (Some(_), _) => {}
+        }
+        got.stream = Some(there.unwrap_or_else(|| name.to_owned()));
+        Ok(got)
+    }
+
+    fn open_file(&self, share: &Share) -> Result<Got> {
         for _ in 0..ATTEMPTS {
             let Some(mut spot) = share.root.find(&self.path)? else { return self.open_root(share) };
             let got = match share.root.stat(&mut spot)? {
@@ -61,7 +110,7 @@ impl Wish {
             };
             if let Some((fd, stat, created)) = got {
                 let path_only = !created && self.path_only(stat.kind());
-                return Ok(Got { fd, stat, spot: Some(spot), created, path_only });
+                return Ok(Got { fd, stat, spot: Some(spot), created, path_only, stream: None });
             }
         }
         // Somebody keeps swapping what the name stands for.
@@ -77,7 +126,7 @@ impl Wish {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
         let fd = openat(share.root.fd(), ".", flags, Mode::empty()).map_err(status)?;
         let stat = Stat::of(&fd)?;
-        Ok(Got { fd, stat, spot: None, created: false, path_only: false })
+        Ok(Got { fd, stat, spot: None, created: false, path_only: false, stream: None })
     }
 
     fn path_only(&self, kind: Kind) -> bool {
@@ -133,20 +182,43 @@ impl Wish {
         if !is_plain(&spot.name) {
             return Err(NtStatus::OBJECT_NAME_INVALID);
         }
-        let made = match self.wanted {
+        let kind = if self.wanted == Type::Directory { Type::Directory } else { Type::File };
+        let initial = self.maker.make(extended::security(&spot.directory)?.as_deref(), kind)?;
+        let made = match kind {
             Type::Directory => self.make_directory(spot),
             Type::File | Type::Any => self.make_file(spot),
         };
         match made {
-            Ok(fd) => {
-                let stat = Stat::of(&fd)?;
-                Ok(Some((fd, stat, true)))
-            }
+            Ok(fd) => match self.furnish(&fd, kind, &initial).and_then(|()| Stat::of(&fd)) {
+                Ok(stat) => Ok(Some((fd, stat, true))),
+                Err(status) => {
+                    let flags = if kind == Type::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+                    // Nobody has been told of it yet.
+                    let _ = unlinkat(&spot.directory, &spot.name, flags);
+                    Err(status)
+                }
+            },
             Err(Errno::EXIST) => Ok(None),
             // The directory itself was removed.
             Err(Errno::NOENT) => Err(NtStatus::OBJECT_PATH_NOT_FOUND),
             Err(errno) => Err(status(errno)),
         }
+    }
+
+    /// Gives a new file what it begins with. A file system without extended attributes keeps none of it.
+    fn furnish(&self, fd: &OwnedFd, kind: Type, initial: &Initial) -> Result<()> {
+        let ignored = |done: Result<()>| if done == Err(NtStatus::NOT_SUPPORTED) { Ok(()) } else { done };
+        let directory = kind == Type::Directory;
+        let elsewhere = if directory { FileAttributes::NONE } else { FileAttributes::READONLY };
+        let plain = FileAttributes::NORMAL.with(FileAttributes::DIRECTORY).with(elsewhere);
+        let attributes = self.attributes.without(plain).with(usual(directory));
+        if attributes != usual(directory) {
+            ignored(Kept { attributes: Some(attributes), creation: None }.store(fd, directory))?;
+        }
+        if let Some(descriptor) = &initial.security {
+            ignored(extended::set_security(fd, descriptor))?;
+        }
+        if initial.extended.is_empty() { Ok(()) } else { extended::set_attributes(fd, &initial.extended) }
     }
 
     fn make_directory(&self, spot: &Spot) -> rustix::io::Result<OwnedFd> {

@@ -5,7 +5,7 @@ use super::{errno::status, meta::Stat, sandbox::Spot};
 use crate::backend::{FileKey, Result};
 use rustix::{
     fd::OwnedFd,
-    fs::{AtFlags, RenameFlags, renameat, renameat_with, unlinkat},
+    fs::{AtFlags, RenameFlags, linkat, renameat, renameat_with, unlinkat},
     io::Errno,
 };
 use smb_proto::status::NtStatus;
@@ -89,6 +89,23 @@ impl Place {
             return Err(NtStatus::CANNOT_DELETE);
         }
         unlinkat(&spot.directory, &spot.name, flags).map_err(status)
+    }
+
+    /// Gives the file the further name `to`. What is there is replaced where `replace` says so, in one step.
+    pub(super) fn link(&self, to: &Spot, replace: bool) -> Result<()> {
+        let spot = self.spot();
+        self.verify(&spot)?;
+        let link = |name: &str| linkat(&spot.directory, &spot.name, &to.directory, name, AtFlags::empty());
+        if !replace {
+            return link(&to.name).map_err(status);
+        }
+        let meanwhile = format!(".smb-link-{:x}-{:x}", self.key.volume, self.key.file);
+        link(&meanwhile).map_err(status)?;
+        let done = renameat(&to.directory, &meanwhile, &to.directory, &to.name).map_err(rename_status);
+        if done.is_err() {
+            let _ = unlinkat(&to.directory, &meanwhile, AtFlags::empty());
+        }
+        done
     }
 
     /// Moves to `to`, where nothing must be.

@@ -9,8 +9,9 @@
 use super::{
     errno::{path_status, status},
     meta::Stat,
+    names::Names,
 };
-use crate::backend::{Path, Result, case::same};
+use crate::backend::{Path, Result};
 use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{Dir, Mode, OFlags, ResolveFlags, openat, openat2},
@@ -29,6 +30,7 @@ use std::{
 pub(super) struct Root {
     fd: Arc<OwnedFd>,
     case_sensitive: bool,
+    names: Names,
     /// Whether the kernel has `openat2` (Linux 5.6) and lets us use it.
     openat2: AtomicBool,
 }
@@ -47,7 +49,7 @@ impl Root {
     pub(super) fn open(at: &path::Path, case_sensitive: bool) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = Arc::new(rustix::fs::open(at, flags, Mode::empty())?);
-        Ok(Self { fd, case_sensitive, openat2: AtomicBool::new(true) })
+        Ok(Self { fd, case_sensitive, names: Names::new(), openat2: AtomicBool::new(true) })
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
@@ -141,7 +143,12 @@ impl Root {
         if self.case_sensitive {
             return Ok(None);
         }
-        for_names(directory, |candidate| same(candidate, name).then(|| candidate.to_owned()))
+        self.names.spelling(directory, name)
+    }
+
+    #[cfg(test)]
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 }
 

@@ -1,4 +1,5 @@
 mod escape;
+mod spelling;
 
 use super::*;
 use crate::backend::{

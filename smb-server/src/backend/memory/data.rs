@@ -31,6 +31,8 @@ pub(super) struct Data {
     table: Mutex<Table>,
     /// Bytes in all blocks.
     held: AtomicU64,
+    /// What somebody asked to be kept free for it; reported, and no more than that.
+    reserved: AtomicU64,
     /// Shared by writes, exclusive to a cut.
     cut: RwLock<()>,
 }
@@ -77,7 +79,13 @@ fn exclusive<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 impl Data {
     pub(super) fn new(quota: Arc<Quota>) -> Self {
-        Self { quota, table: Mutex::default(), held: AtomicU64::new(0), cut: RwLock::new(()) }
+        Self {
+            quota,
+            table: Mutex::default(),
+            held: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
+            cut: RwLock::new(()),
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -90,7 +98,13 @@ impl Data {
 
     /// Bytes of memory it occupies, in whole clusters.
     pub(super) fn allocated(&self) -> u64 {
-        self.held.load(Ordering::Relaxed).next_multiple_of(CLUSTER)
+        let bytes = self.held.load(Ordering::Relaxed).max(self.reserved.load(Ordering::Relaxed));
+        bytes.checked_next_multiple_of(CLUSTER).unwrap_or(bytes)
+    }
+
+    /// Reports at least `size` bytes as occupied, until the file is cut.
+    pub(super) fn reserve(&self, size: u64) {
+        self.reserved.store(size, Ordering::Relaxed);
     }
 
     /// Fills `out` from `offset` on; returns how much there was.
@@ -181,6 +195,9 @@ impl Data {
         }
         let shorter = len < table.len;
         table.len = len;
+        if len < self.reserved.load(Ordering::Relaxed) {
+            self.reserved.store(0, Ordering::Relaxed);
+        }
         if !shorter {
             return Ok(());
         }

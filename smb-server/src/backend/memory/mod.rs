@@ -6,19 +6,21 @@
 //! Nothing here waits: every answer is ready at once, and no lock outlives the call.
 
 mod data;
+mod handle;
 mod quota;
+mod streams;
 mod tree;
 
 use super::{
-    Backend, Caller, Capabilities, Entry, FileKey, Handle, Metadata, OpenRequest, Opened, Path, Result,
-    SetMetadata, Space,
+    Backend, Caller, Capabilities, Existing, FileKey, Metadata, OpenRequest, Opened, Result, Space, Type,
 };
+use handle::Open;
 use quota::Quota;
 use smb_proto::{
     msg::{FileAttributes, FileTime},
     status::NtStatus,
 };
-use smb_transport::{BoxFuture, IoBuf};
+use smb_transport::BoxFuture;
 use std::{
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -70,24 +72,42 @@ impl Share {
             key: FileKey { volume: self.volume, file: node.number },
             attributes: info.attributes | kind,
             times: info.times,
-            end_of_file: node.data.as_ref().map_or(0, data::Data::len),
-            allocation_size: node.data.as_ref().map_or(0, data::Data::allocated),
+            end_of_file: node.data.as_deref().map_or(0, data::Data::len),
+            allocation_size: node.data.as_deref().map_or(0, data::Data::allocated),
             links: 1,
         }
     }
 
     fn open(self: &Arc<Self>, request: OpenRequest<'_>) -> Result<Opened> {
-        let found = self.tree().find(&request)?;
-        let (node, created) = match found {
+        // What carries a stream is there already, or made as a file.
+        let carrier = match request.stream {
+            Some(_) if request.wanted == Type::Directory => return Err(NtStatus::NOT_A_DIRECTORY),
+            Some(_) if request.existing != Existing::Required => {
+                OpenRequest { existing: Existing::Welcome, ..request }
+            }
+            _ => request,
+        };
+        let found = self.tree().find(&carrier)?;
+        let (node, mut created) = match found {
             Some(node) => (node, false),
-            None => self.create(&request)?,
+            None => self.create(&carrier)?,
         };
         if request.write && !created && node.info().attributes.contains(FileAttributes::READONLY) {
             return Err(NtStatus::ACCESS_DENIED);
         }
-        let metadata = self.metadata(&node);
-        let handle = Arc::new(Open { share: Arc::clone(self), node });
-        Ok(Opened { handle, created, metadata })
+        let stream = match request.stream {
+            Some(name) => {
+                let new = || data::Data::new(Arc::clone(&self.quota));
+                let (stream, made) = node.extra().streams.open(name, request.existing, new)?;
+                created = made;
+                Some(stream)
+            }
+            None => None,
+        };
+        let security = node.extra().security.clone();
+        let open = Open { share: Arc::clone(self), node, stream };
+        let metadata = open.metadata();
+        Ok(Opened { handle: Arc::new(open), created, metadata, security })
     }
 
     /// Somebody may have created it since it was not found.
@@ -135,7 +155,13 @@ pub(super) fn system_time() -> FileTime {
 
 impl Backend for MemoryShare {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { writable: true, case_sensitive: false, sparse: false, stream: false }
+        Capabilities {
+            writable: true,
+            named_streams: true,
+            extended_attributes: true,
+            security: true,
+            ..Capabilities::default()
+        }
     }
 
     fn open<'a>(&'a self, _: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {
@@ -144,92 +170,6 @@ impl Backend for MemoryShare {
 
     fn space(&self) -> BoxFuture<'_, Result<Space>> {
         Box::pin(async { Ok(self.share.quota.space()) })
-    }
-}
-
-struct Open {
-    share: Arc<Share>,
-    node: Arc<Node>,
-}
-
-impl Open {
-    fn data(&self) -> Result<&data::Data> {
-        self.node.data.as_ref().ok_or(NtStatus::INVALID_DEVICE_REQUEST)
-    }
-
-    fn now(&self) -> FileTime {
-        (self.share.clock)()
-    }
-
-    fn set(&self, set: SetMetadata) {
-        let now = self.now();
-        let mut info = self.node.info();
-        let times = &mut info.times;
-        times.creation = set.creation.unwrap_or(times.creation);
-        times.last_access = set.last_access.unwrap_or(times.last_access);
-        times.last_write = set.last_write.unwrap_or(times.last_write);
-        times.change = set.change.unwrap_or(now);
-        if let Some(attributes) = set.attributes {
-            info.attributes = attributes.without(FileAttributes::DIRECTORY | FileAttributes::NORMAL);
-        }
-    }
-
-    fn list(&self, after: Option<&str>, most: usize) -> Result<Vec<Entry>> {
-        if !self.node.is_directory() {
-            return Err(NtStatus::INVALID_PARAMETER);
-        }
-        let nodes = self.share.tree().list(self.node.number, after, most)?;
-        let entry = |(name, node): (String, Arc<Node>)| Entry { name, metadata: self.share.metadata(&node) };
-        Ok(nodes.into_iter().map(entry).collect())
-    }
-}
-
-impl Handle for Open {
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
-        Box::pin(async { Ok(self.share.metadata(&self.node)) })
-    }
-
-    fn read(&self, offset: u64, mut buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
-        Box::pin(async move {
-            let len = self.data()?.read(offset, &mut buf);
-            buf.truncate(len);
-            Ok(buf)
-        })
-    }
-
-    fn write(&self, offset: u64, buf: IoBuf, _replay: bool) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            self.data()?.write(offset, &buf)?;
-            self.node.written(self.now());
-            Ok(())
-        })
-    }
-
-    fn set_len(&self, len: u64) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            self.data()?.set_len(len)?;
-            self.node.written(self.now());
-            Ok(())
-        })
-    }
-
-    fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            self.set(set);
-            Ok(())
-        })
-    }
-
-    fn rename<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.share.tree_mut().rename(self.node.number, to, replace, self.now()) })
-    }
-
-    fn remove(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async { self.share.tree_mut().remove(self.node.number, self.now()) })
-    }
-
-    fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {
-        Box::pin(async move { self.list(after, most) })
     }
 }
 

@@ -1,8 +1,9 @@
 //! The names of a share: a tree of nodes, each found by its number. Pure: the clock is an argument.
 
-use super::{data::Data, quota::Quota};
-use crate::backend::{Existing, OpenRequest, Path, Result, Type, case::fold};
+use super::{data::Data, quota::Quota, streams::Streams};
+use crate::backend::{Existing, Initial, OpenRequest, Path, Result, Type, case::fold};
 use smb_proto::{
+    fscc::ea::ExtendedAttribute,
     msg::{FileAttributes, FileTime, FileTimes},
     status::NtStatus,
 };
@@ -20,8 +21,9 @@ const ROOT: u64 = 1;
 pub(super) struct Node {
     pub(super) number: u64,
     /// `None`: a directory.
-    pub(super) data: Option<Data>,
+    pub(super) data: Option<Arc<Data>>,
     info: Mutex<Info>,
+    extra: Mutex<Extra>,
 }
 
 /// What is known of a node beside its data.
@@ -32,10 +34,31 @@ pub(super) struct Info {
     pub(super) times: FileTimes,
 }
 
+/// What most nodes have none of, or is seldom asked for.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    pub(super) security: Option<Vec<u8>>,
+    pub(super) extended: Vec<ExtendedAttribute>,
+    pub(super) streams: Streams,
+}
+
 impl Node {
-    fn new(number: u64, data: Option<Data>, attributes: FileAttributes, now: FileTime) -> Arc<Self> {
+    fn new(
+        number: u64,
+        data: Option<Data>,
+        attributes: FileAttributes,
+        initial: Initial,
+        now: FileTime,
+    ) -> Arc<Self> {
         let times = FileTimes { creation: now, last_access: now, last_write: now, change: now };
-        Arc::new(Self { number, data, info: Mutex::new(Info { attributes, times }) })
+        let Initial { security, extended } = initial;
+        let extra = Extra { security, extended, streams: Streams::default() };
+        let info = Mutex::new(Info { attributes, times });
+        Arc::new(Self { number, data: data.map(Arc::new), info, extra: Mutex::new(extra) })
+    }
+
+    pub(super) fn extra(&self) -> MutexGuard<'_, Extra> {
+        self.extra.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn info(&self) -> MutexGuard<'_, Info> {
@@ -75,7 +98,7 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn new(quota: Arc<Quota>, now: FileTime) -> Self {
-        let node = Node::new(ROOT, None, FileAttributes::NONE, now);
+        let node = Node::new(ROOT, None, FileAttributes::NONE, Initial::default(), now);
         let root = Place { node, parent: ROOT, name: String::new(), children: BTreeMap::new() };
         Self { places: HashMap::from([(ROOT, root)]), next: ROOT + 1, quota }
     }
@@ -115,6 +138,9 @@ impl Tree {
                 Existing::Forbidden | Existing::Welcome => Ok(None),
             };
         };
+        if request.stream.is_some() {
+            return Ok(Some(Arc::clone(&place.node)));
+        }
         match (request.existing, request.wanted, place.node.is_directory()) {
             (Existing::Forbidden, _, _) => Err(NtStatus::OBJECT_NAME_COLLISION),
             (_, Type::File, true) => Err(NtStatus::FILE_IS_A_DIRECTORY),
@@ -128,11 +154,14 @@ impl Tree {
         let (parent, name) = self.parent_of(request.path)?.ok_or(NtStatus::OBJECT_NAME_COLLISION)?;
         let number = self.next;
         let plain = request.attributes.without(FileAttributes::DIRECTORY | FileAttributes::NORMAL);
-        let node = if request.wanted == Type::Directory {
-            Node::new(number, None, plain, now)
+        let kind = if request.wanted == Type::Directory { Type::Directory } else { Type::File };
+        let security = self.place(parent)?.node.extra().security.clone();
+        let initial = request.maker.make(security.as_deref(), kind)?;
+        let node = if kind == Type::Directory {
+            Node::new(number, None, plain, initial, now)
         } else {
             let attributes = plain | FileAttributes::ARCHIVE;
-            Node::new(number, Some(Data::new(Arc::clone(&self.quota))), attributes, now)
+            Node::new(number, Some(Data::new(Arc::clone(&self.quota))), attributes, initial, now)
         };
         let children = BTreeMap::new();
         self.places.insert(number, Place { node: Arc::clone(&node), parent, name: name.into(), children });

@@ -149,7 +149,7 @@ impl Share {
                 let key = FileKey { volume: self.volume, file: ROOT };
                 let root = root::Root::new(key, system_time(), Arc::clone(&self.names));
                 let metadata = root.what_is_known();
-                Ok(Opened { handle: Arc::new(root), created: false, metadata })
+                Ok(Opened { handle: Arc::new(root), created: false, metadata, security: None })
             }
         }
     }
@@ -168,7 +168,7 @@ impl Share {
         let sink = self.consumer.begin(name, caller).await?;
         tokio::spawn(pump::run(live.clone(), sink, self.options.idle));
         let metadata = live.what_is_known();
-        Ok(Opened { handle: Arc::new(StreamHandle::sender(live)), created: true, metadata })
+        Ok(Opened { handle: Arc::new(StreamHandle::sender(live)), created: true, metadata, security: None })
     }
 }
 
@@ -180,14 +180,19 @@ fn open_live(live: &names::Ticket, request: &OpenRequest<'_>) -> Result<Opened> 
         _ if request.read || request.write => Err(NtStatus::SHARING_VIOLATION),
         _ => {
             let metadata = live.what_is_known();
-            Ok(Opened { handle: Arc::new(StreamHandle::observer(live.clone())), created: false, metadata })
+            Ok(Opened {
+                handle: Arc::new(StreamHandle::observer(live.clone())),
+                created: false,
+                metadata,
+                security: None,
+            })
         }
     }
 }
 
 impl Backend for StreamShare {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { writable: true, case_sensitive: false, sparse: false, stream: true }
+        Capabilities { writable: true, stream: true, ..Capabilities::default() }
     }
 
     fn open<'a>(&'a self, caller: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {

@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod data;
+mod extras;
 mod names;
 
-use super::{Backend, Caller, Entry, Existing, Handle, OpenRequest, Opened, Result, SetMetadata, Type};
+use super::{
+    Backend, Caller, Entry, Existing, Handle, Maker, OpenRequest, Opened, PlainMaker, Result, SetMetadata,
+    Type,
+};
 use smb_proto::{msg::FileAttributes, status::NtStatus};
 use smb_transport::{BoxFuture, IoBuf};
 use std::sync::Arc;
@@ -22,6 +26,10 @@ macro_rules! behaviours {
 const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
     data: read_what_was_written, holes_are_zero, the_end_of_the_file, cut_and_extend, write_in_parallel,
         large_file, data_of_directories, metadata_follows_the_data, times_can_be_set, readonly_is_kept;
+    extras: streams_are_files_of_their_own, streams_by_disposition, streams_of_directories, streams_are_renamed,
+        streams_go_with_the_file, extended_attributes_are_kept, security_is_kept, a_maker_decides,
+        overwriting_makes_a_new_file, other_attributes_are_kept, creation_time_is_kept, space_is_reserved,
+        hard_links, hard_links_replace;
     names: create_by_disposition, wrong_type, missing_paths, case_does_not_matter, rename_moves,
         rename_refuses, rename_replaces, rename_by_case_only, remove_keeps_the_handle_usable,
         remove_refuses, renamed_then_removed_by_another_handle, lists_in_batches, lists_many,
@@ -41,6 +49,7 @@ pub async fn all(make: impl Fn() -> Arc<dyn Backend>) {
 pub struct Share {
     backend: Arc<dyn Backend>,
     caller: Caller,
+    maker: Arc<dyn Maker>,
 }
 
 /// A path from its text.
@@ -56,7 +65,7 @@ pub fn buf(bytes: &[u8]) -> IoBuf {
 impl Share {
     /// The share behind `backend`.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, caller: Caller { user: "tester".into() } }
+        Self { backend, caller: Caller { user: "tester".into() }, maker: Arc::new(PlainMaker) }
     }
 
     /// The back end.
@@ -80,8 +89,32 @@ impl Share {
     ) -> Result<Opened> {
         let path = path(at);
         let attributes = FileAttributes::NONE;
-        let request = OpenRequest { path: &path, wanted, existing, read, write, attributes };
+        let (stream, maker) = (None, &self.maker);
+        let request = OpenRequest { path: &path, stream, wanted, existing, read, write, attributes, maker };
         self.backend.open(&self.caller, request).await
+    }
+
+    /// Opens a named stream for reading and writing.
+    pub async fn stream(&self, at: &str, stream: &str, existing: Existing) -> Result<Opened> {
+        let path = path(at);
+        let request = OpenRequest {
+            path: &path,
+            stream: Some(stream),
+            wanted: Type::Any,
+            existing,
+            read: true,
+            write: true,
+            attributes: FileAttributes::NONE,
+            maker: &self.maker,
+        };
+        self.backend.open(&self.caller, request).await
+    }
+
+    /// The share, with another say in what new files get.
+    #[must_use]
+    pub fn with_maker(mut self, maker: Arc<dyn Maker>) -> Self {
+        self.maker = maker;
+        self
     }
 
     /// Opens only to ask, rename or remove.

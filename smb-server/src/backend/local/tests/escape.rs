@@ -35,6 +35,7 @@ const EACH: [Existing; 3] = [Existing::Required, Existing::Forbidden, Existing::
 #[tokio::test]
 async fn names_that_mean_more_than_themselves() {
     let trap = Trap::new();
+    let maker: Arc<dyn crate::backend::Maker> = Arc::new(crate::backend::PlainMaker);
     for share in trap.clients() {
         for name in ["..", ".", "../outside", "/etc", "a/../../outside", "\0", ""] {
             for path in [vec![name], vec![name, "secret"], vec!["x", name], vec!["..", "outside", name]] {
@@ -42,6 +43,8 @@ async fn names_that_mean_more_than_themselves() {
                 for existing in EACH {
                     let request = super::super::OpenRequest {
                         path: &path,
+                        stream: None,
+                        maker: &maker,
                         wanted: Type::Any,
                         existing,
                         read: true,
