@@ -39,6 +39,8 @@
 //! Parsing never panics, never allocates more than a small multiple of its input, and follows the peer's offsets only
 //! inside the message ([`codec::Body`]). Values without a name survive: wire enums are newtypes with constants.
 
+#![forbid(unsafe_code)]
+
 pub mod auth;
 pub mod codec;
 pub mod command;
