@@ -5,6 +5,7 @@ use smb_proto::{
     auth::AuthError,
     command::Command,
     error::{ParseError, PeerViolation, StatusError},
+    status::NtStatus,
 };
 use smb_transport::TransportError;
 use std::{io, sync::Arc, time::Duration};
@@ -19,7 +20,7 @@ pub enum Error {
     /// The server broke a rule of the protocol; the connection was dropped.
     #[error("the server broke the protocol: {0}")]
     Violation(#[from] PeerViolation),
-    /// The connection failed. What was under way may or may not have happened.
+    /// The connection failed while the request was under way: it may or may not have been executed.
     #[error("the connection failed: {0}")]
     Transport(#[from] TransportError),
     /// The authentication exchange failed.
@@ -42,9 +43,26 @@ pub enum Error {
         /// How long it was silent while requests waited.
         silent: Duration,
     },
+    /// The connection had ended before the request was sent, and no other could be made: nothing was executed. The reason
+    /// is inside.
+    #[error("not sent: {0}")]
+    NotSent(Arc<Error>),
+    /// The file, directory or lock was open on a connection that has ended; the server has closed it. Open it again. The
+    /// reason is inside.
+    #[error("what was open has gone with its connection; open it again ({0})")]
+    OpenLost(Arc<Error>),
     /// A transfer could not be completed.
     #[error("{0}")]
     Transfer(#[from] TransferError),
+}
+
+/// Whether the server has done what a request asked for that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Executed {
+    /// It has not: the request can be made again.
+    No,
+    /// Nobody can say: look before you make the request again, unless doing it twice does no harm.
+    Maybe,
 }
 
 /// The caller's mistake, or a wish that this server cannot fulfil. Trying again does not help.
@@ -156,12 +174,38 @@ impl Error {
             Self::Status(error) => error.status.advice(),
             Self::Transport(_) | Self::Stalled { .. } | Self::Violation(_) => Advice::FailOver,
             Self::Timeout { .. } => Advice::Retry,
+            Self::NotSent(reason) => reason.advice(),
+            // The session may be sound again; the open has to be made anew.
+            Self::OpenLost(_) => Advice::NewSession,
             Self::Auth(_) | Self::Usage(_) | Self::Transfer(_) => Advice::GiveUp,
         }
     }
 
+    /// Whether the server may have executed the request all the same.
+    pub fn executed(&self) -> Executed {
+        match self {
+            // Warnings and refusals are the server's word that it did nothing, but for a server that timed out itself.
+            Self::Status(refused) if refused.status == NtStatus::IO_TIMEOUT => Executed::Maybe,
+            Self::Status(_) | Self::Auth(_) | Self::Usage(_) | Self::NotSent(_) | Self::OpenLost(_) => {
+                Executed::No
+            }
+            Self::Violation(_) | Self::Transport(_) | Self::Timeout { .. } | Self::Stalled { .. } => {
+                Executed::Maybe
+            }
+            Self::Transfer(_) => Executed::Maybe,
+        }
+    }
+
+    /// Whether the server says that there is no such file or directory.
+    pub fn is_not_found(&self) -> bool {
+        matches!(
+            self.status(),
+            Some(NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::OBJECT_PATH_NOT_FOUND | NtStatus::NO_SUCH_FILE)
+        )
+    }
+
     /// The status, where the server refused.
-    pub fn status(&self) -> Option<smb_proto::status::NtStatus> {
+    pub fn status(&self) -> Option<NtStatus> {
         match self {
             Self::Status(error) => Some(error.status),
             _ => None,
@@ -178,16 +222,20 @@ impl From<ParseError> for Error {
 impl From<Error> for io::Error {
     /// For the `AsyncRead` and `AsyncWrite` adapters; the [`Error`] is the source of what comes out.
     fn from(error: Error) -> Self {
-        use smb_proto::status::NtStatus;
         let kind = match &error {
             Error::Status(refused) => match refused.status {
                 NtStatus::ACCESS_DENIED => io::ErrorKind::PermissionDenied,
                 NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::OBJECT_PATH_NOT_FOUND => io::ErrorKind::NotFound,
                 NtStatus::OBJECT_NAME_COLLISION => io::ErrorKind::AlreadyExists,
                 NtStatus::DISK_FULL => io::ErrorKind::StorageFull,
+                NtStatus::DIRECTORY_NOT_EMPTY => io::ErrorKind::DirectoryNotEmpty,
+                NtStatus::NOT_A_DIRECTORY => io::ErrorKind::NotADirectory,
+                NtStatus::FILE_IS_A_DIRECTORY => io::ErrorKind::IsADirectory,
+                NtStatus::MEDIA_WRITE_PROTECTED => io::ErrorKind::ReadOnlyFilesystem,
+                NtStatus::NOT_SUPPORTED => io::ErrorKind::Unsupported,
                 _ => io::ErrorKind::Other,
             },
-            Error::Transport(_) => io::ErrorKind::ConnectionAborted,
+            Error::Transport(_) | Error::NotSent(_) | Error::OpenLost(_) => io::ErrorKind::ConnectionAborted,
             Error::Timeout { .. } | Error::Stalled { .. } => io::ErrorKind::TimedOut,
             Error::Violation(_) => io::ErrorKind::InvalidData,
             Error::Usage(_) => io::ErrorKind::InvalidInput,

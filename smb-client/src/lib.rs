@@ -35,10 +35,11 @@ mod options;
 pub mod transfer;
 
 pub use api::{
-    ChannelInfo, Client, ClientBuilder, Directory, Entry, File, FileReader, FileWriter, Identity, Metadata,
-    MetadataChange, OpenOptions, Session, Tree,
+    Change, ChannelInfo, Client, ClientBuilder, Connector, Copied, CopyWay, Directory, Entry, File,
+    FileReader, FileWriter, Identity, Lock, Metadata, MetadataChange, OpenOptions, Removed, Session, Space,
+    Tree, Watch,
 };
 pub use core::placement::Inline;
 pub use driver::Traffic;
-pub use error::{Advice, Error, TransferError, UsageError};
+pub use error::{Advice, Error, Executed, TransferError, UsageError};
 pub use options::{Encryption, Signing};

@@ -37,6 +37,9 @@ pub(crate) struct Options {
     pub timeout: Duration,
     pub credits: u16,
     pub placement_threshold: usize,
+    pub keep_alive: Duration,
+    pub reconnect: Duration,
+    pub window: usize,
     pub keylog: Option<PathBuf>,
 }
 
@@ -55,6 +58,9 @@ impl Default for Options {
             timeout: Duration::from_secs(60),
             credits: 1024,
             placement_threshold: 8192,
+            keep_alive: Duration::from_secs(60),
+            reconnect: Duration::from_secs(10),
+            window: 64 << 20,
             keylog: None,
         }
     }

@@ -78,7 +78,7 @@ async fn cut_in_the_middle_of_a_write() {
     let error = upload(&file, &mut source, &TransferOptions::new()).await.unwrap_err();
     assert!(matches!(error, Error::Transport(TransportError::Cut | TransportError::Closed)), "{error:?}");
     let later = file.read_at(0, 1).await.unwrap_err();
-    assert!(matches!(later, Error::Transport(_)), "for good: {later:?}");
+    assert!(matches!(later, Error::OpenLost(_)), "for good: {later:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,10 @@ async fn work(client: Client, transport: Box<dyn Transport>) -> Result<(), Error
 
 fn is_of_the_connection(error: &Error) -> bool {
     use TransportError::{Closed, Cut, Io};
-    matches!(error, Error::Transport(Closed | Cut | Io { .. }))
+    match error {
+        Error::NotSent(reason) | Error::OpenLost(reason) => is_of_the_connection(reason),
+        error => matches!(error, Error::Transport(Closed | Cut | Io { .. })),
+    }
 }
 
 /// What was written is there in whole WRITEs or not at all.

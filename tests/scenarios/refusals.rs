@@ -78,7 +78,7 @@ async fn full_disk() {
     let file = tree.create("file").await.unwrap();
     file.write_at(0, pattern(3 << 20, 1)).await.unwrap();
     refused(file.write_at(3 << 20, pattern(2 << 20, 2)).await, NtStatus::DISK_FULL);
-    assert!(file.set_size(100 << 30).await.is_err_and(|error| error.status() == Some(NtStatus::DISK_FULL)));
+    assert!(file.set_len(100 << 30).await.is_err_and(|error| error.status() == Some(NtStatus::DISK_FULL)));
     file.close().await.unwrap();
     let file = tree.open("file").await.unwrap();
     assert!(file.read_at(0, 3 << 20).await.unwrap() == pattern(3 << 20, 1), "what was there stays");

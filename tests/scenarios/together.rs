@@ -236,7 +236,7 @@ async fn callers_that_change_their_minds() {
             polled(polls, closing.close()).await;
         }
         assert_eq!(session.channels()[0].max_read, largest);
-        file.set_size(u64::try_from(largest).unwrap()).await.unwrap();
+        file.set_len(u64::try_from(largest).unwrap()).await.unwrap();
         for _ in 0..4 {
             // It takes the most credits that a request can.
             let data = bounded("the largest READ", file.read_at(0, largest)).await.unwrap();

@@ -12,10 +12,8 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf, SeekFrom};
 
-/// Pieces read ahead.
-const AHEAD: usize = 4;
-
-/// Reads a file as a stream, a few pieces ahead; seeks too.
+/// Reads a file as a stream, ahead of the caller: 256 KiB at first, and then as much as bandwidth and delay call for, within
+/// [`ClientBuilder::window`](crate::ClientBuilder::window). Seeks too, which begins anew.
 #[derive(Debug)]
 pub struct FileReader {
     file: File,
@@ -27,7 +25,7 @@ pub struct FileReader {
 
 impl FileReader {
     pub(crate) fn new(file: File, offset: u64) -> Self {
-        let reads = Reads::new(file.clone(), offset, u64::MAX).with_depth(AHEAD);
+        let reads = Reads::gentle(file.clone(), offset);
         Self { file, reads, current: Bytes::new(), position: offset }
     }
 }

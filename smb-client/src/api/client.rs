@@ -1,17 +1,19 @@
 //! The client: options and a way in.
 
 use crate::{
-    api::Session,
-    driver::connect::connect,
-    error::{Error, UsageError},
+    api::{
+        Session,
+        dial::{Connector, Dial, Way, server_name},
+    },
+    error::Error,
     options::{Encryption, Options, Signing},
 };
 use smb_proto::{
     auth::Credentials,
     dialect::{Cipher, Dialect, SigningAlgorithm},
 };
-use smb_transport::{Pool, TcpOptions, TcpTransport, Transport};
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
+use smb_transport::{Pool, TcpOptions, Transport};
+use std::{ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
 
 /// Options and credentials with which sessions are opened. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -20,11 +22,11 @@ pub struct Client {
 }
 
 #[derive(Debug)]
-struct Config {
-    options: Options,
-    credentials: Credentials,
-    tcp: TcpOptions,
-    pool: Pool,
+pub(crate) struct Config {
+    pub options: Options,
+    pub credentials: Credentials,
+    pub tcp: TcpOptions,
+    pub pool: Pool,
 }
 
 impl Client {
@@ -38,44 +40,41 @@ impl Client {
         }
     }
 
-    /// Connects by TCP to `host:port` or `host` (port 445) and logs on.
+    /// Connects by TCP to `host:port` or `host` (port 445) and logs on. When the connection is lost, the session comes
+    /// back by itself with the next operation: [`ClientBuilder::reconnect`].
     pub async fn connect(&self, address: &str) -> Result<Session, Error> {
-        let (host, addresses) = resolve(address).await?;
-        let mut last = Error::Usage(UsageError::Address);
-        for address in addresses {
-            match TcpTransport::connect(address, None, self.config.pool.clone(), &self.config.tcp).await {
-                Ok(transport) => return self.connect_over(Box::new(transport), &host).await,
-                Err(error) => last = error.into(),
-            }
-        }
-        Err(last)
+        let way = Way::Tcp(address.to_owned());
+        self.dial(Dial::new(self.config.clone(), way, server_name(address)?)?).await
     }
 
-    /// Logs on over a connection that is there already. `server_name` is what the server is called: it goes into the
-    /// share's path and is covered by the password's proof.
+    /// Connects by a wire of the caller's own and logs on; when the connection is lost, `connector` is asked for another.
+    /// `server_name` is what the server is called: it goes into the share's path and is covered by the password's
+    /// proof.
+    pub async fn connect_by(
+        &self,
+        connector: impl Connector + 'static,
+        server_name: &str,
+    ) -> Result<Session, Error> {
+        let way = Way::Own(Arc::new(connector));
+        self.dial(Dial::new(self.config.clone(), way, server_name.to_owned())?).await
+    }
+
+    /// Logs on over a connection that is there already. When it is lost, so is the session: there is no way to make
+    /// another. `server_name` as for [`connect_by`](Self::connect_by).
     pub async fn connect_over(
         &self,
         transport: Box<dyn Transport>,
         server_name: &str,
     ) -> Result<Session, Error> {
-        let connected =
-            connect(transport, &self.config.options, &self.config.credentials, server_name).await?;
-        Ok(Session::new(connected, server_name))
+        let dial = Dial::new(self.config.clone(), Way::Given, server_name.to_owned())?;
+        let connected = dial.log_on(transport, 0).await?;
+        Ok(Session::new(connected, dial))
     }
-}
 
-/// The host's name, and its addresses in the order to try.
-async fn resolve(address: &str) -> Result<(String, Vec<SocketAddr>), Error> {
-    const PORT: u16 = 445;
-    if let Ok(address) = address.parse::<SocketAddr>() {
-        return Ok((address.ip().to_string(), vec![address]));
+    async fn dial(&self, dial: Dial) -> Result<Session, Error> {
+        let connected = dial.dial(0).await?;
+        Ok(Session::new(connected, dial))
     }
-    let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') => (host, port.parse().map_err(|_| UsageError::Address)?),
-        _ => (address.trim_matches(['[', ']']), PORT),
-    };
-    let found = tokio::net::lookup_host((host, port)).await.map_err(|_| UsageError::Address)?;
-    Ok((host.to_owned(), found.collect()))
 }
 
 /// Sets up a [`Client`].
@@ -156,6 +155,31 @@ impl ClientBuilder {
     #[must_use]
     pub fn placement_threshold(mut self, bytes: usize) -> Self {
         self.options.placement_threshold = bytes;
+        self
+    }
+
+    /// A connection without traffic for so long is asked by an ECHO whether it is still there, which keeps it known to what
+    /// lies between; zero turns that off; 60 s by default. [MS-SMB2] 3.2.4.1.4.
+    #[must_use]
+    pub fn keep_alive(mut self, time: Duration) -> Self {
+        self.options.keep_alive = time;
+        self
+    }
+
+    /// For how long an operation that finds its connection gone tries to come back, with pauses that grow to 2 s; zero
+    /// for not at all; 10 s by default. Session and share connections are set up anew; files that were open are lost,
+    /// and their operations fail with [`Error::OpenLost`].
+    #[must_use]
+    pub fn reconnect(mut self, within: Duration) -> Self {
+        self.options.reconnect = within;
+        self
+    }
+
+    /// The most bytes one transfer keeps under way, and so the memory it takes; 64 MiB by default. Within that, and within
+    /// the credits, what is under way follows the measured bandwidth and delay.
+    #[must_use]
+    pub fn window(mut self, bytes: usize) -> Self {
+        self.options.window = bytes;
         self
     }
 

@@ -1,8 +1,8 @@
 //! An open directory.
 
 use crate::{
-    api::{Metadata, OpenOptions, Tree},
-    driver::{janitor::Chore, request::Request},
+    api::{File, Metadata, OpenOptions, Tree, tree::attached::Attached},
+    driver::request::{Reply, Request},
     error::Error,
 };
 use smb_proto::{
@@ -10,12 +10,17 @@ use smb_proto::{
     error::PeerViolation,
     fscc::{DirectoryEntry, FileInformationClass, directory::entries},
     msg::{
-        Access, CreateOptions, CreateResponse, FileId, QueryDirectoryFlags, QueryDirectoryRequest,
-        QueryDirectoryResponse,
+        Access, CreateOptions, FileId, QueryDirectoryFlags, QueryDirectoryRequest, QueryDirectoryResponse,
     },
     status::NtStatus,
 };
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 /// What is asked for at a time: enough for some thousand entries.
 const PAGE: usize = 256 * 1024;
@@ -32,41 +37,100 @@ pub struct Entry {
     pub metadata: Metadata,
 }
 
+/// The entries of a page; `None` where the enumeration has ended.
+type Page = Option<Vec<Entry>>;
+type Fetching = Pin<Box<dyn Future<Output = Result<Page, Error>> + Send + Sync>>;
+
 /// The entries of a directory, page by page; closed when dropped.
-#[derive(Debug)]
+///
+/// A page holds some thousand entries, and no more than that is kept, however large the directory. The first page comes
+/// with the answer that opens the directory.
 pub struct Directory {
-    tree: Tree,
-    id: FileId,
+    file: File,
     pattern: String,
     entries: VecDeque<Entry>,
+    fetching: Option<Fetching>,
     started: bool,
     ended: bool,
 }
 
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 impl Directory {
     pub(crate) async fn open(tree: &Tree, path: &str, pattern: &str) -> Result<Self, Error> {
+        Self::open_with(tree, path, pattern, CreateOptions::DIRECTORY_FILE).await
+    }
+
+    /// To remove what is in it: a link that has taken its place meanwhile is not followed.
+    pub(crate) async fn open_to_empty(tree: &Tree, path: &str) -> Result<Self, Error> {
+        let options = CreateOptions::DIRECTORY_FILE.with(CreateOptions::OPEN_REPARSE_POINT);
+        Self::open_with(tree, path, "*", options).await
+    }
+
+    async fn open_with(
+        tree: &Tree,
+        path: &str,
+        pattern: &str,
+        options: CreateOptions,
+    ) -> Result<Self, Error> {
         let mut create = OpenOptions::metadata().request(path)?;
         create.desired_access = Access::READ_DATA | Access::READ_ATTRIBUTES | Access::SYNCHRONIZE;
-        create.options = create.options.with(CreateOptions::DIRECTORY_FILE);
-        let request = tree.request(Request::new(&create, tree.id()));
-        let reply = tree.channel().submit_one(request).await?.answer().await?;
-        let id = reply.parse::<CreateResponse>()?.file_id;
+        create.options = options;
+        let create = &create;
+        tree.run(true, |attached| async move {
+            let opening = attached.request(Request::new(create, attached.id()));
+            let compound = vec![opening, query(&attached, FileId::ANY, pattern).related()];
+            if attached.channel().is_stingy(&compound) {
+                return Ok(Self::new(tree.open_as(create).await?, pattern));
+            }
+            Self::open_and_query(tree, attached, compound, pattern).await
+        })
+        .await
+    }
+
+    /// CREATE and QUERY_DIRECTORY in one frame.
+    async fn open_and_query(
+        tree: &Tree,
+        attached: Arc<Attached>,
+        compound: Vec<Request>,
+        pattern: &str,
+    ) -> Result<Self, Error> {
+        let mut waiting = attached.channel().submit(compound).await?.into_iter();
+        let (Some(created), Some(first)) = (waiting.next(), waiting.next()) else {
+            return Err(attached.channel().error());
+        };
+        let created = created.answer().await?;
+        let mut directory = Self::new(File::new(tree.clone(), attached, &created.parse()?), pattern);
+        let page = read_page(&first.answer().await?, true)?;
+        directory.take(page);
+        Ok(directory)
+    }
+
+    fn new(file: File, pattern: &str) -> Self {
         let (pattern, entries) = (pattern.to_owned(), VecDeque::new());
-        Ok(Self { tree: tree.clone(), id, pattern, entries, started: false, ended: false })
+        Self { file, pattern, entries, fetching: None, started: false, ended: false }
     }
 
     /// The next entry, `None` behind the last. The directory itself and its parent are left out. After an error there is
     /// nothing more.
     ///
-    /// Dropping the future loses no entry that was returned, but may skip the page it was fetching.
+    /// Dropping the future loses no entry.
     pub async fn next(&mut self) -> Option<Result<Entry, Error>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The same to be polled, as streams are.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Entry, Error>>> {
         while self.entries.is_empty() && !self.ended {
-            if let Err(error) = self.fetch().await {
-                self.ended = true;
-                return Some(Err(error));
+            if let Err(error) = ready!(self.poll_fetch(cx)) {
+                return Poll::Ready(Some(Err(error)));
             }
         }
-        self.entries.pop_front().map(Ok)
+        Poll::Ready(self.entries.pop_front().map(Ok))
     }
 
     /// All that is left.
@@ -78,62 +142,91 @@ impl Directory {
         Ok(all)
     }
 
-    async fn fetch(&mut self) -> Result<(), Error> {
-        let channel = self.tree.channel();
-        let output_len = u32::try_from(PAGE.min(channel.max_transact())).unwrap_or(u32::MAX);
-        let query = QueryDirectoryRequest {
-            class: FileInformationClass::DIRECTORY,
-            flags: QueryDirectoryFlags::NONE,
-            file_index: 0,
-            file_id: self.id,
-            pattern: self.pattern.clone(),
-            output_len,
-        };
-        let request = Request::new(&query, self.tree.id()).charged(0, output_len);
-        let reply = channel.submit_one(self.tree.request(request)).await?.answer().await?;
-        let nothing = match reply.status() {
-            NtStatus::NO_MORE_FILES => true,
-            // What a pattern gets that matches nothing.
-            NtStatus::NO_SUCH_FILE => !self.started,
-            _ => false,
-        };
-        if nothing {
-            self.ended = true;
-            return Ok(());
+    /// The entries that are here, else those of the next page; `None` at the end.
+    pub(crate) async fn next_page(&mut self) -> Result<Page, Error> {
+        while self.entries.is_empty() && !self.ended {
+            std::future::poll_fn(|cx| self.poll_fetch(cx)).await?;
         }
-        let response: QueryDirectoryResponse = reply.parse()?;
-        let page: Vec<_> =
-            entries(FileInformationClass::DIRECTORY, &response.output).collect::<Result<_, _>>()?;
-        if page.is_empty() {
-            return Err(violation("a page without entries"));
-        }
-        self.started = true;
-        for entry in &page {
-            self.take(entry)?;
-        }
-        Ok(())
+        let page = std::mem::take(&mut self.entries);
+        Ok((!page.is_empty()).then(|| page.into()))
     }
 
-    fn take(&mut self, entry: &DirectoryEntry) -> Result<(), Error> {
-        let name = entry.name.as_str();
-        if name == "." || name == ".." {
-            return Ok(());
+    fn poll_fetch(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let (file, pattern, first) = (&self.file, &self.pattern, !self.started);
+        let fetching =
+            self.fetching.get_or_insert_with(|| Box::pin(fetch(file.clone(), pattern.clone(), first)));
+        let page = ready!(fetching.as_mut().poll(cx));
+        self.fetching = None;
+        Poll::Ready(match page {
+            Ok(page) => {
+                self.take(page);
+                Ok(())
+            }
+            Err(error) => {
+                self.ended = true;
+                Err(error)
+            }
+        })
+    }
+
+    fn take(&mut self, page: Page) {
+        match page {
+            Some(entries) => {
+                self.started = true;
+                self.entries.extend(entries);
+            }
+            None => self.ended = true,
         }
-        // A name with a separator would lead a caller who copies by names out of its directory.
-        if name.is_empty() || name.contains(['/', '\\', '\0']) {
-            return Err(violation("a name that is not one component"));
-        }
-        let (name, metadata) = (name.to_owned(), Metadata::of_entry(entry));
-        self.entries.push_back(Entry { name, lossy: entry.name.is_lossy(), metadata });
-        Ok(())
     }
 }
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let (tree_id, need) = (self.tree.id(), self.tree.need());
-        self.tree.channel().chore(Chore::Close { tree_id, need, file_id: self.id });
+fn query(attached: &Attached, file_id: FileId, pattern: &str) -> Request {
+    let output_len = u32::try_from(PAGE.min(attached.channel().max_transact())).unwrap_or(u32::MAX);
+    let query = QueryDirectoryRequest {
+        class: FileInformationClass::DIRECTORY,
+        flags: QueryDirectoryFlags::NONE,
+        file_index: 0,
+        file_id,
+        pattern: pattern.to_owned(),
+        output_len,
+    };
+    attached.request(Request::new(&query, attached.id()).charged(0, output_len))
+}
+
+async fn fetch(file: File, pattern: String, first: bool) -> Result<Page, Error> {
+    let request = query(file.attached(), file.id(), &pattern);
+    read_page(&file.ask(request).await?, first)
+}
+
+/// What an answer to QUERY_DIRECTORY holds. `first`: it is the first of its directory.
+fn read_page(reply: &Reply, first: bool) -> Result<Page, Error> {
+    match reply.status() {
+        NtStatus::NO_MORE_FILES => return Ok(None),
+        // What a pattern gets that matches nothing.
+        NtStatus::NO_SUCH_FILE if first => return Ok(None),
+        _ => (),
     }
+    let response: QueryDirectoryResponse = reply.parse()?;
+    let mut page = Vec::new();
+    let mut any = false;
+    for entry in entries(FileInformationClass::DIRECTORY, &response.output) {
+        any = true;
+        page.extend(read_entry(&entry?)?);
+    }
+    if any { Ok(Some(page)) } else { Err(violation("a page without entries")) }
+}
+
+fn read_entry(entry: &DirectoryEntry) -> Result<Option<Entry>, Error> {
+    let name = entry.name.as_str();
+    if name == "." || name == ".." {
+        return Ok(None);
+    }
+    // A name with a separator would lead a caller who copies by names out of its directory.
+    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+        return Err(violation("a name that is not one component"));
+    }
+    let (name, metadata) = (name.to_owned(), Metadata::of_entry(entry));
+    Ok(Some(Entry { name, lossy: entry.name.is_lossy(), metadata }))
 }
 
 fn violation(rule: &'static str) -> Error {

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod client;
+mod dial;
 mod directory;
 mod file;
 mod info;
@@ -9,12 +10,15 @@ mod open;
 mod path;
 mod session;
 mod tree;
+mod watch;
 
 pub use adapters::{FileReader, FileWriter};
 pub use client::{Client, ClientBuilder};
+pub use dial::Connector;
 pub use directory::{Directory, Entry};
-pub use file::File;
-pub use info::{Metadata, MetadataChange};
+pub use file::{File, Lock};
+pub use info::{Metadata, MetadataChange, Space};
 pub use open::OpenOptions;
 pub use session::{ChannelInfo, Identity, Session};
-pub use tree::Tree;
+pub use tree::{Copied, CopyWay, Removed, Tree};
+pub use watch::{Change, Watch};

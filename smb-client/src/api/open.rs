@@ -1,13 +1,12 @@
 //! How a file is opened.
 
 use crate::{
-    api::{File, Tree, path::to_wire},
-    driver::request::Request,
+    api::{File, Tree, path},
     error::Error,
 };
 use smb_proto::msg::{
-    Access, CreateDisposition, CreateOptions, CreateRequest, CreateResponse, FileAttributes,
-    ImpersonationLevel, OplockLevel, ShareAccess,
+    Access, CreateDisposition, CreateOptions, CreateRequest, FileAttributes, ImpersonationLevel, OplockLevel,
+    ShareAccess,
 };
 
 /// How a file is opened: rights, disposition, what others may do meanwhile.
@@ -17,6 +16,7 @@ pub struct OpenOptions {
     share: ShareAccess,
     disposition: CreateDisposition,
     options: CreateOptions,
+    stream: Option<String>,
 }
 
 impl OpenOptions {
@@ -47,17 +47,32 @@ impl OpenOptions {
     pub(crate) fn metadata() -> Self {
         let access = Access::READ_ATTRIBUTES | Access::SYNCHRONIZE;
         let (disposition, options) = (CreateDisposition::OPEN, CreateOptions::NONE);
-        Self { access, share: ShareAccess::ALL, disposition, options }
+        Self { access, share: ShareAccess::ALL, disposition, options, stream: None }
     }
 
     fn file(access: Access, disposition: CreateDisposition) -> Self {
-        Self { access, share: ShareAccess::ALL, disposition, options: CreateOptions::NON_DIRECTORY_FILE }
+        let options = CreateOptions::NON_DIRECTORY_FILE;
+        Self { access, share: ShareAccess::ALL, disposition, options, stream: None }
     }
 
     /// The rights asked for.
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// Further rights.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        let access = self.access | access;
+        self.access(access)
+    }
+
+    /// The named stream of the file instead of its data — [MS-FSCC] 2.1.5.
+    #[must_use]
+    pub fn stream(mut self, name: &str) -> Self {
+        self.stream = Some(name.to_owned());
         self
     }
 
@@ -84,6 +99,11 @@ impl OpenOptions {
 
     /// The request that opens `path` so.
     pub(crate) fn request(&self, path: &str) -> Result<CreateRequest, Error> {
+        let mut name = path::to_wire(path)?;
+        if let Some(stream) = &self.stream {
+            path::check_stream(stream)?;
+            name = format!("{name}:{stream}");
+        }
         Ok(CreateRequest {
             oplock_level: OplockLevel::NONE,
             impersonation_level: ImpersonationLevel::IMPERSONATION,
@@ -92,15 +112,13 @@ impl OpenOptions {
             share_access: self.share,
             disposition: self.disposition,
             options: self.options,
-            name: to_wire(path)?,
+            name,
             contexts: Vec::new(),
         })
     }
 
     /// Opens `path` so.
     pub async fn open(&self, tree: &Tree, path: &str) -> Result<File, Error> {
-        let request = tree.request(Request::new(&self.request(path)?, tree.id()));
-        let reply = tree.channel().submit_one(request).await?.answer().await?;
-        Ok(File::new(tree.clone(), &reply.parse::<CreateResponse>()?))
+        tree.open_as(&self.request(path)?).await
     }
 }

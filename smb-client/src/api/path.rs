@@ -24,6 +24,19 @@ pub(crate) fn to_wire(path: &str) -> Result<String, UsageError> {
     Ok(wire)
 }
 
+/// Whether a stream can have that name.
+pub(crate) fn check_stream(name: &str) -> Result<(), UsageError> {
+    if name.is_empty() || name.contains(['/', '\\']) {
+        return Err(UsageError::Path("a stream's name is not empty and has no separator"));
+    }
+    check(name)
+}
+
+/// What is above a path as [`to_wire`] gives it; empty for the root, and above a name in it.
+pub(crate) fn parent(wire: &str) -> &str {
+    wire.rsplit_once('\\').map_or("", |(above, _)| above)
+}
+
 const MAX_UNITS: usize = 32_767;
 
 /// What no component may hold — [MS-FSCC] 2.1.5.2. A colon would name a stream of the file.
@@ -57,6 +70,11 @@ mod tests {
         ] {
             assert_eq!(to_wire(path).as_deref(), Ok(wire), "{path}");
         }
+    }
+
+    #[test]
+    fn parents_end_at_the_root() {
+        assert_eq!((parent("a\\b\\c"), parent("a"), parent("")), ("a\\b", "", ""));
     }
 
     #[test]

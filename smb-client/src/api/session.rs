@@ -1,7 +1,7 @@
 //! A session: who we are to the server, over one or more channels.
 
 use crate::{
-    api::Tree,
+    api::{Tree, dial::Dial},
     core::{negotiate::Offer, session},
     driver::{
         Traffic,
@@ -16,7 +16,11 @@ use smb_proto::{
     msg::EchoRequest,
 };
 use smb_transport::{IoBuf, LinkInfo};
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::time::Instant;
 
 /// Who the server takes us for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,10 @@ pub struct ChannelInfo {
 }
 
 /// A session. Clones share it; the last one to go logs off, in the background.
+///
+/// It outlives its connection: an operation that finds the connection gone makes another, logs on again and goes on
+/// ([`ClientBuilder::reconnect`](crate::ClientBuilder::reconnect)). What was under way then fails, and
+/// [`Error::executed`] says what is known of it.
 #[derive(Debug, Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -60,26 +68,42 @@ pub struct Session {
 
 #[derive(Debug)]
 struct Inner {
-    /// All of one server, all of one session. Never empty.
-    channels: Vec<Owner>,
-    first: Arc<Channel>,
-    offer: Offer,
-    server_name: String,
+    dial: Dial,
+    /// The connection now, or the last one there was.
+    link: Mutex<Arc<Link>>,
+    /// One comes back for all; how the last try failed, and when.
+    renewing: tokio::sync::Mutex<Option<(Instant, Error)>>,
+    left: AtomicBool,
+}
+
+/// One connection with its log-on. The last one to let go logs off.
+#[derive(Debug)]
+pub(crate) struct Link {
+    owner: Owner,
+    pub offer: Offer,
     identity: Identity,
 }
 
-impl Session {
-    pub(crate) fn new(connected: Connected, server_name: &str) -> Self {
+impl Link {
+    fn new(connected: Connected) -> Arc<Self> {
         let Connected { channel, offer, identity } = connected;
         let identity = match identity {
             session::Identity::User => Identity::User,
             session::Identity::Guest => Identity::Guest,
             session::Identity::Anonymous => Identity::Anonymous,
         };
-        let first = Arc::clone(&channel);
-        let channels = vec![channel];
-        let server_name = server_name.to_owned();
-        Self { inner: Arc::new(Inner { channels, first, offer, server_name, identity }) }
+        Arc::new(Self { owner: channel, offer, identity })
+    }
+
+    pub fn channel(&self) -> &Arc<Channel> {
+        &self.owner
+    }
+}
+
+impl Session {
+    pub(crate) fn new(connected: Connected, dial: Dial) -> Self {
+        let (link, renewing) = (Mutex::new(Link::new(connected)), tokio::sync::Mutex::new(None));
+        Self { inner: Arc::new(Inner { dial, link, renewing, left: AtomicBool::new(false) }) }
     }
 
     /// Connects to a share of the server.
@@ -89,45 +113,90 @@ impl Session {
 
     /// Who the server takes us for.
     pub fn identity(&self) -> Identity {
-        self.inner.identity
+        self.link().identity
     }
 
     /// The server's name, as given when connecting.
     pub fn server_name(&self) -> &str {
-        &self.inner.server_name
+        &self.inner.dial.server_name
     }
 
-    /// Asks the server whether it is there.
+    /// Asks the server whether it is there. Reconnects where the connection is gone.
     pub async fn echo(&self) -> Result<(), Error> {
-        let waiting = self.channel().submit_one(Request::new(&EchoRequest, 0)).await?;
-        waiting.answer().await?.accept(&[])
+        let link = self.live().await?;
+        link.channel().submit_one(Request::new(&EchoRequest, 0)).await?.answer().await?.accept(&[])
     }
 
     /// A buffer of `len` bytes of unspecified content that travels without a copy, from
-    /// [`File::write_at`](crate::File::write_at) or to [`File::read_into`](crate::File::read_into).
+    /// [`File::write_buf_at`](crate::File::write_buf_at) or to [`File::read_into`](crate::File::read_into).
     pub fn buffer(&self, len: usize) -> IoBuf {
-        self.channel().buffers.buffer(len)
+        self.link().channel().buffers.buffer(len)
     }
 
-    /// Its channels.
+    /// Its channels; after a loss, before the next operation, what they last were.
     pub fn channels(&self) -> Vec<ChannelInfo> {
-        self.inner.channels.iter().map(|channel| info(channel)).collect()
+        vec![info(self.link().channel())]
     }
 
-    /// Logs off and closes the connections, whoever still holds a handle. Requests under way fail.
+    /// Whether its connection is sound, as far as is known. If not, the next operation makes another.
+    pub fn is_connected(&self) -> bool {
+        !self.link().channel().has_ended()
+    }
+
+    /// Logs off and closes the connection, whoever still holds a handle. Requests under way fail, and so does what
+    /// comes later.
     pub async fn log_off(self) {
-        for channel in &self.inner.channels {
-            channel.log_off().await;
+        self.inner.left.store(true, Ordering::Release);
+        self.link().channel().log_off().await;
+    }
+
+    /// The connection now, sound or not.
+    pub(crate) fn link(&self) -> Arc<Link> {
+        self.inner.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The most bytes that one transfer may keep under way.
+    pub(crate) fn window(&self) -> usize {
+        self.inner.dial.config.options.window
+    }
+
+    /// A sound connection: the one there is, or another. Dropping the future leaves the session as it was.
+    pub(crate) async fn live(&self) -> Result<Arc<Link>, Error> {
+        let link = self.link();
+        if !link.channel().has_ended() {
+            return Ok(link);
         }
-    }
-
-    /// The channel for the next request.
-    pub(crate) fn channel(&self) -> &Arc<Channel> {
-        &self.inner.first
-    }
-
-    pub(crate) fn offer(&self) -> &Offer {
-        &self.inner.offer
+        let asked = Instant::now();
+        let mut last = self.inner.renewing.lock().await;
+        let link = self.link();
+        if !link.channel().has_ended() {
+            return Ok(link);
+        }
+        let lost = link.channel().error();
+        if self.inner.left.load(Ordering::Acquire) {
+            return Err(Error::NotSent(Arc::new(lost)));
+        }
+        // Others waited while this one tried for all of them.
+        if let Some((_, error)) = last.as_ref().filter(|(when, _)| *when >= asked) {
+            return Err(error.clone());
+        }
+        let previous = link.channel().security().map_or(0, |security| security.session_id);
+        match self.inner.dial.come_back(previous, lost).await {
+            Ok(connected) => {
+                tracing::debug!(server = self.server_name(), "reconnected");
+                let link = Link::new(connected);
+                *self.inner.link.lock().unwrap_or_else(PoisonError::into_inner) = link.clone();
+                if self.inner.left.load(Ordering::Acquire) {
+                    link.channel().log_off().await;
+                    return Err(Error::NotSent(Arc::new(link.channel().error())));
+                }
+                Ok(link)
+            }
+            Err(error) => {
+                *last = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 }
 

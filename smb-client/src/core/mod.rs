@@ -9,6 +9,10 @@
 //! The driving contract: the driver asks, the core answers with a value and never blocks; what must cross the
 //! wire is returned, never sent.
 
+pub(crate) mod backoff;
+pub(crate) mod copy;
+pub(crate) mod flow;
+pub(crate) mod lost;
 pub(crate) mod negotiate;
 pub(crate) mod placement;
 pub(crate) mod protect;

@@ -81,6 +81,7 @@ pub(crate) struct Setup {
     security_mode: SecurityMode,
     nonce_prefix: [u8; 4],
     session_id: u64,
+    previous_session_id: u64,
 }
 
 impl Setup {
@@ -98,7 +99,23 @@ impl Setup {
             SecurityMode::SIGNING_ENABLED
         };
         let dialect = negotiated.dialect;
-        Self { auth, preauth, dialect, negotiated, policy, security_mode: mode, nonce_prefix, session_id: 0 }
+        Self {
+            auth,
+            preauth,
+            dialect,
+            negotiated,
+            policy,
+            security_mode: mode,
+            nonce_prefix,
+            session_id: 0,
+            previous_session_id: 0,
+        }
+    }
+
+    /// In place of the session `id`, which the server then ends; 0 for none — [MS-SMB2] 3.2.4.2.3.
+    pub fn replacing(mut self, id: u64) -> Self {
+        self.previous_session_id = id;
+        self
     }
 
     /// The first request.
@@ -163,7 +180,7 @@ impl Setup {
             flags: SessionSetupFlags::NONE,
             security_mode: self.security_mode,
             capabilities: Capabilities::NONE,
-            previous_session_id: 0,
+            previous_session_id: self.previous_session_id,
             token,
         }
     }

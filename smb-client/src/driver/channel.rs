@@ -1,7 +1,13 @@
 //! One connection to the server: what its tasks and its callers share.
 
 use super::{
-    counters::Counters, fate::Fate, janitor, janitor::Chore, keeper, reader, request::Reply, writer,
+    counters::Counters,
+    fate::Fate,
+    janitor,
+    janitor::Chore,
+    keeper, reader,
+    request::{Reply, Request},
+    writer,
 };
 use crate::{
     core::{
@@ -38,12 +44,15 @@ pub(crate) struct ChannelOptions {
     pub credits: u16,
     /// Shorter reads and writes are not placed.
     pub placement_threshold: usize,
+    /// A connection without traffic for so long is asked whether it is there; zero: never.
+    pub keep_alive: Duration,
 }
 
 /// What is kept with a request under way.
 pub(super) struct Slot {
     pub answer: oneshot::Sender<Result<Reply, Error>>,
     pub kept: Option<Box<dyn Advertised>>,
+    pub undo: Option<Box<Request>>,
     pub tree_id: u32,
     pub need: Need,
 }
@@ -151,7 +160,7 @@ impl Channel {
 
     /// Whether the connection has ended.
     pub fn has_ended(&self) -> bool {
-        self.fate.error().is_some()
+        self.fate.has_ended()
     }
 
     /// A sign of life from the server.
@@ -166,9 +175,15 @@ impl Channel {
         self.started.checked_add(after).unwrap_or(self.started)
     }
 
-    /// Whether the server grants too few credits for a small compound.
-    pub fn is_stingy(&self) -> bool {
-        self.table().largest_charge() < 4
+    /// Whether the server grants too few credits for these as one compound.
+    pub fn is_stingy(&self, compound: &[Request]) -> bool {
+        u32::from(self.table().largest_charge()) < self.cost(compound)
+    }
+
+    /// The credits that requests take.
+    pub(super) fn cost(&self, requests: &[Request]) -> u32 {
+        let multi_credit = self.multi_credit();
+        requests.iter().map(|request| u32::from(request.shape.cost(multi_credit))).sum()
     }
 
     /// The most bytes one READ may ask for.

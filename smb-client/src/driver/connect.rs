@@ -32,24 +32,33 @@ pub(crate) struct Connected {
     pub identity: Identity,
 }
 
+/// Who logs on where, and in place of what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Login<'a> {
+    pub options: &'a Options,
+    pub credentials: &'a Credentials,
+    pub server_name: &'a str,
+    /// What the server knows this client by; the same for all connections of a session.
+    pub client_guid: [u8; 16],
+    /// The session that was lost; 0 for none.
+    pub previous_session_id: u64,
+}
+
 /// Negotiates and authenticates over `transport`.
-pub(crate) async fn connect(
-    transport: Box<dyn Transport>,
-    options: &Options,
-    credentials: &Credentials,
-    server_name: &str,
-) -> Result<Connected, Error> {
+pub(crate) async fn connect(transport: Box<dyn Transport>, login: Login<'_>) -> Result<Connected, Error> {
+    let options = login.options;
     options.check()?;
-    let offer = offer(options, server_name)?;
+    let offer = offer(&login)?;
     let channel = Channel::start(
         transport,
         ChannelOptions {
             timeout: options.timeout,
             credits: options.credits,
             placement_threshold: options.placement_threshold,
+            keep_alive: options.keep_alive,
         },
     );
-    let outcome = set_up(&channel, options, &offer, credentials, server_name).await;
+    let outcome = set_up(&channel, &offer, login).await;
     match outcome {
         Ok(identity) => Ok(Connected { channel, offer, identity }),
         Err(error) => {
@@ -59,13 +68,8 @@ pub(crate) async fn connect(
     }
 }
 
-async fn set_up(
-    channel: &Owner,
-    options: &Options,
-    offer: &Offer,
-    credentials: &Credentials,
-    server_name: &str,
-) -> Result<Identity, Error> {
+async fn set_up(channel: &Owner, offer: &Offer, login: Login<'_>) -> Result<Identity, Error> {
+    let Login { options, credentials, server_name, previous_session_id, .. } = login;
     let preauth = negotiate(channel, offer).await?;
     let agreed = channel.agreed().cloned().ok_or_else(|| channel.error())?;
     let auth = ClientAuth::new(ClientConfig {
@@ -76,7 +80,7 @@ async fn set_up(
         now: now(),
         entropy: ClientEntropy { challenge: random()?, session_key: random()? },
     });
-    let setup = Setup::new(auth, preauth, agreed, policy(options), random()?);
+    let setup = Setup::new(auth, preauth, agreed, policy(options), random()?).replacing(previous_session_id);
     let established = authenticate(channel, setup).await?;
     if let Some(path) = &options.keylog {
         keylog::append(path, &established)?;
@@ -86,7 +90,8 @@ async fn set_up(
     Ok(identity)
 }
 
-fn offer(options: &Options, server_name: &str) -> Result<Offer, Error> {
+fn offer(login: &Login<'_>) -> Result<Offer, Error> {
+    let Login { options, server_name, client_guid, .. } = *login;
     let security_mode = match options.signing {
         Signing::Off => SecurityMode::NONE,
         Signing::Allowed => SecurityMode::SIGNING_ENABLED,
@@ -97,7 +102,7 @@ fn offer(options: &Options, server_name: &str) -> Result<Offer, Error> {
         ciphers: options.ciphers.clone(),
         signing: options.signing_algorithms.clone(),
         security_mode,
-        client_guid: random()?,
+        client_guid,
         salt: random()?,
         server_name: server_name.to_owned(),
     })
@@ -160,7 +165,8 @@ fn verify_last(established: &Established, mut reply: Reply) -> Result<(), Error>
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Error> {
+/// Random bytes of the system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| UsageError::NoEntropy)?;
     Ok(bytes)

@@ -28,6 +28,11 @@ impl Fate {
         self.error.get().cloned()
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.error.get().is_some()
+    }
+
     /// Resolves when it ends.
     pub async fn ended(&self) {
         // The sender lives as long as `self`.

@@ -24,6 +24,8 @@ pub(crate) enum Chore {
     LeaveTree { tree_id: u32, need: Need },
     /// The answer has come: the memory is ours again once it is invalidated.
     Reclaim(Box<dyn Advertised>),
+    /// A request has succeeded that nobody waited for any more: this takes it back.
+    Undo(Box<Request>),
     /// Nobody uses the connection any more.
     Leave,
 }
@@ -43,6 +45,7 @@ pub(super) async fn run(channel: Arc<Channel>, mut chores: mpsc::UnboundedReceiv
             Some(Chore::LeaveTree { tree_id, need }) => {
                 channel.send_off(Request::new(&TreeDisconnectRequest, tree_id).needing(need)).await;
             }
+            Some(Chore::Undo(request)) => channel.send_off(*request).await,
             Some(Chore::Reclaim(kept)) => {
                 // Where it fails the memory stays with the connection.
                 let _ = kept.reclaim().await;

@@ -133,8 +133,8 @@ impl Channel {
     }
 
     fn deliver(&self, slot: Slot, header: Header, message: IoBuf) {
-        let Slot { answer, kept, tree_id, need } = slot;
-        let reply = Reply { header, message, kept };
+        let Slot { answer, kept, undo, tree_id, need } = slot;
+        let reply = Reply { header, message, kept, undo };
         if let Err(Ok(reply)) = answer.send(Ok(reply)) {
             self.orphaned(reply, tree_id, need);
         }

@@ -44,6 +44,8 @@ pub(crate) struct Request {
     pub payload: Payload,
     /// Memory the peer may access until the answer.
     pub kept: Option<Box<dyn Advertised>>,
+    /// What takes back what it brings about, where it succeeds when nobody waits for it any more.
+    pub undo: Option<Box<Request>>,
 }
 
 impl Request {
@@ -57,7 +59,7 @@ impl Request {
     /// A request whose body is written already.
     pub fn raw(command: Command, tree_id: u32, body: Vec<u8>) -> Self {
         let (shape, need) = (Shape::plain(command, tree_id), Need::default());
-        Self { shape, need, body, payload: Payload::None, kept: None }
+        Self { shape, need, body, payload: Payload::None, kept: None, undo: None }
     }
 
     /// With that protection.
@@ -70,6 +72,17 @@ impl Request {
     pub fn charged(mut self, sends: u32, expects: u32) -> Self {
         (self.shape.sends, self.shape.expects) = (sends, expects);
         self
+    }
+
+    /// With what takes it back where nobody waits for it any more.
+    pub fn undone_by(mut self, undo: Request) -> Self {
+        self.undo = Some(Box::new(undo));
+        self
+    }
+
+    /// Whether it only asks.
+    pub fn is_query(&self) -> bool {
+        matches!(self.shape.command, Command::QUERY_INFO | Command::QUERY_DIRECTORY | Command::READ)
     }
 
     /// Related to the request before it in the compound.
@@ -86,6 +99,8 @@ pub(crate) struct Reply {
     pub message: IoBuf,
     /// What the request kept.
     pub kept: Option<Box<dyn Advertised>>,
+    /// What takes it back.
+    pub undo: Option<Box<Request>>,
 }
 
 impl std::fmt::Debug for Reply {
@@ -111,6 +126,11 @@ impl Reply {
     /// The response, where the status is success.
     pub fn parse<'a, M: Message<'a>>(&'a self) -> Result<M, Error> {
         self.accept(&[])?;
+        Ok(M::parse(&self.body()?)?)
+    }
+
+    /// The response, whatever the status: some refusals say more than an ERROR response does.
+    pub fn parse_any<'a, M: Message<'a>>(&'a self) -> Result<M, Error> {
         Ok(M::parse(&self.body()?)?)
     }
 

@@ -39,9 +39,13 @@ impl Channel {
 
     /// Sends requests as one compound; resolves when they are in the writer's queue.
     pub async fn submit(self: &Arc<Self>, requests: Vec<Request>) -> Result<Vec<Waiting>, Error> {
-        let multi_credit = self.multi_credit();
-        let cost: u32 = requests.iter().map(|request| u32::from(request.shape.cost(multi_credit))).sum();
-        let credits = self.acquire(cost).await?;
+        let submitted = self.try_submit(requests).await;
+        // Whatever it was: nothing of it has left.
+        submitted.map_err(|error| if self.has_ended() { Error::NotSent(Arc::new(error)) } else { error })
+    }
+
+    async fn try_submit(self: &Arc<Self>, requests: Vec<Request>) -> Result<Vec<Waiting>, Error> {
+        let credits = self.acquire(self.cost(&requests)).await?;
         let place = tokio::select! {
             place = self.queue.reserve() => place.map_err(|_| self.error())?,
             () = self.fate.ended() => return Err(self.error()),
@@ -87,12 +91,12 @@ impl Channel {
     }
 
     fn enter(self: &Arc<Self>, request: Request, protection: Protection) -> Result<(Part, Waiting), Error> {
-        let Request { shape, need, body, payload, kept } = request;
+        let Request { shape, need, body, payload, kept, undo } = request;
         let multi_credit = self.multi_credit();
         let session_id = self.security().map_or(0, |security| security.session_id);
         let session_id = shape.session_id.unwrap_or(session_id);
         let (answer, answered) = oneshot::channel();
-        let slot = Slot { answer, kept, tree_id: shape.tree_id, need };
+        let slot = Slot { answer, kept, undo, tree_id: shape.tree_id, need };
         let mut table = self.table();
         if table.outstanding() == 0 {
             self.heard();

@@ -101,12 +101,15 @@ impl Channel {
 
     /// Tidies up after an answer that nobody waits for any more.
     pub(super) fn orphaned(&self, reply: Reply, tree_id: u32, need: Need) {
-        let Reply { header, message, kept } = reply;
+        let Reply { header, message, kept, undo } = reply;
         if let Some(kept) = kept {
             self.chore(Chore::Reclaim(kept));
         }
         if header.status() != Some(NtStatus::SUCCESS) {
             return;
+        }
+        if let Some(undo) = undo {
+            self.chore(Chore::Undo(undo));
         }
         let Ok(body) = smb_proto::codec::Body::new(&message) else { return };
         if header.command == Command::CREATE

@@ -1,8 +1,6 @@
 //! A digest of bytes as they pass, computed on a thread of its own so that it overlaps with the transfer.
 
 use crate::error::{Error, TransferError};
-use bytes::Bytes;
-use smb_transport::IoBuf;
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -27,17 +25,8 @@ impl Digest {
         Self { jobs }
     }
 
-    /// Takes up `buf`; gives it back when done.
-    pub fn buf(&self, buf: IoBuf) -> impl Future<Output = Result<IoBuf, Error>> + Send + use<> {
-        self.take_up(buf)
-    }
-
-    /// Takes up `bytes`; resolves when done.
-    pub fn bytes(&self, bytes: Bytes) -> impl Future<Output = Result<Bytes, Error>> + Send + use<> {
-        self.take_up(bytes)
-    }
-
-    fn take_up<B>(&self, bytes: B) -> impl Future<Output = Result<B, Error>> + Send + use<B>
+    /// Takes up `bytes`; gives them back when done.
+    pub fn take_up<B>(&self, bytes: B) -> impl Future<Output = Result<B, Error>> + Send + use<B>
     where
         B: AsRef<[u8]> + Send + 'static,
     {
@@ -76,8 +65,8 @@ mod tests {
     #[tokio::test]
     async fn order_is_that_of_the_calls() {
         let digest = Digest::new();
-        let first = digest.bytes(Bytes::from_static(b"ab"));
-        let second = digest.buf(IoBuf::copied(b"cd"));
+        let first = digest.take_up(bytes::Bytes::from_static(b"ab"));
+        let second = digest.take_up(smb_transport::IoBuf::copied(b"cd"));
         assert_eq!(&*second.await.unwrap(), b"cd");
         drop(first);
         assert_eq!(digest.finish().await.unwrap(), *blake3::hash(b"abcd").as_bytes());

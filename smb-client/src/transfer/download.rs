@@ -90,7 +90,7 @@ impl<'a> Pieces<'a> {
         self.reached = self.reached.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.options.progress.reached(self.reached);
         if let Some(digest) = &self.digest {
-            digest.bytes(bytes.clone()).await?;
+            digest.take_up(bytes.clone()).await?;
         }
         Ok((!bytes.is_empty()).then_some((offset, bytes)))
     }

@@ -10,7 +10,7 @@
 
 pub(crate) mod digest;
 mod download;
-mod limit;
+pub(crate) mod limit;
 pub(crate) mod pipeline;
 mod progress;
 mod sink;
@@ -18,6 +18,7 @@ mod source;
 mod upload;
 
 pub use download::{download, download_at};
+pub(crate) use pipeline::{Reads, Writes};
 pub use progress::{Progress, Transferred};
 pub use sink::{FileSink, NullSink, RandomSink, Sink, WriterSink};
 pub use source::{FileSource, MemorySource, ReaderSource, Source};

@@ -1,8 +1,9 @@
-//! Reads and writes under way: a file, a position, and a bounded number of bytes in flight.
+//! Reads and writes under way: a file, a position, and as many bytes in flight as [`Flow`] says.
 
 use super::digest::Digest;
 use crate::{
     api::File,
+    core::flow::Flow,
     error::{Error, TransferError},
 };
 use bytes::Bytes;
@@ -11,30 +12,45 @@ use std::{
     collections::VecDeque,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::{
+    task::{JoinHandle, JoinSet},
+    time::Instant,
+};
 
-/// How much is under way at a time, and in which pieces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Flow {
-    /// Bytes of one piece.
-    pub chunk: usize,
-    /// Pieces under way at a time.
-    pub depth: usize,
+/// What is written at a time.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// With room for headers in front: not copied.
+    Buf(IoBuf),
+    /// Copied where it must be signed or sealed.
+    Bytes(Bytes),
 }
 
-/// The most that is useful in one piece: larger ones leave the processor's cache between socket and digest.
-const LARGEST: usize = 1 << 20;
-/// Bytes under way on one channel.
-const WINDOW: usize = 16 << 20;
-
-impl Flow {
-    /// For a channel that takes `max` bytes at a time.
-    pub fn of(max: usize) -> Self {
-        let chunk = max.clamp(1, LARGEST);
-        Self { chunk, depth: (WINDOW / chunk).clamp(2, 64) }
+impl From<IoBuf> for Piece {
+    fn from(buf: IoBuf) -> Self {
+        Self::Buf(buf)
     }
 }
+
+impl From<Bytes> for Piece {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Buf(buf) => buf,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// A piece that was written: its length, and how long it took.
+type Written = Result<(usize, Duration), Error>;
 
 /// Writes under way. Each runs on a task of its own, so that signing and sealing use all processors; dropping the
 /// pipeline ends them.
@@ -43,7 +59,8 @@ pub(crate) struct Writes {
     file: File,
     next: u64,
     flow: Flow,
-    under_way: JoinSet<Result<usize, Error>>,
+    started: Instant,
+    under_way: JoinSet<Written>,
     completed: u64,
     failed: Option<Error>,
     digest: Option<Digest>,
@@ -52,9 +69,9 @@ pub(crate) struct Writes {
 impl Writes {
     /// From `offset` on.
     pub fn new(file: File, offset: u64) -> Self {
-        let flow = Flow::of(file.max_write());
-        let under_way = JoinSet::new();
-        Self { file, next: offset, flow, under_way, completed: 0, failed: None, digest: None }
+        let flow = Flow::bulk(file.max_write(), file.session().window());
+        let (started, under_way) = (Instant::now(), JoinSet::new());
+        Self { file, next: offset, flow, started, under_way, completed: 0, failed: None, digest: None }
     }
 
     /// With a digest of all that is written.
@@ -82,22 +99,27 @@ impl Writes {
         self.next
     }
 
-    /// Bytes to write at a time.
+    /// Bytes to write at a time now.
     pub fn chunk(&self) -> usize {
-        self.flow.chunk
+        self.flow.chunk()
     }
 
     /// Resolves when another write may begin.
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_below(self.flow.depth, cx)
+        self.poll_until(Flow::has_room, cx)
     }
 
     /// Resolves when no write is under way.
     pub fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_below(1, cx)
+        self.poll_until(|_| false, cx)
     }
 
-    fn poll_below(&mut self, limit: usize, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Resolves when `enough` holds, or nothing is under way.
+    fn poll_until(
+        &mut self,
+        enough: impl Fn(&Flow) -> bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
         loop {
             if let Some(error) = &self.failed {
                 return Poll::Ready(Err(error.clone()));
@@ -108,15 +130,18 @@ impl Writes {
                     self.finished(outcome.unwrap_or(Err(TransferError::Worker.into())))
                 }
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
-                Poll::Pending if self.under_way.len() < limit => return Poll::Ready(Ok(())),
+                Poll::Pending if enough(&self.flow) => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    fn finished(&mut self, outcome: Result<usize, Error>) {
+    fn finished(&mut self, outcome: Written) {
         match outcome {
-            Ok(len) => self.completed = self.completed.saturating_add(u64::try_from(len).unwrap_or(u64::MAX)),
+            Ok((len, took)) => {
+                self.flow.end(self.started.elapsed(), len, took);
+                self.completed = self.completed.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+            }
             Err(error) => {
                 self.under_way.abort_all();
                 self.failed.get_or_insert(error);
@@ -135,19 +160,26 @@ impl Writes {
     }
 
     /// Begins a write behind the last one. Call it when there is room.
-    pub fn push(&mut self, buf: IoBuf) {
-        let (file, offset, len) = (self.file.clone(), self.next, buf.len());
+    pub fn push(&mut self, piece: impl Into<Piece>) {
+        let piece = piece.into();
+        let (file, offset, len) = (self.file.clone(), self.next, piece.as_ref().len());
         self.next = self.next.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+        self.flow.begin(len);
         let hashed = match &self.digest {
-            Some(digest) => Ok(digest.buf(buf)),
-            None => Err(buf),
+            Some(digest) => Ok(digest.take_up(piece)),
+            None => Err(piece),
         };
         self.under_way.spawn(async move {
-            let buf = match hashed {
+            let piece = match hashed {
                 Ok(hashing) => hashing.await?,
-                Err(buf) => buf,
+                Err(piece) => piece,
             };
-            file.write_buf_at(offset, buf).await.map(|()| len)
+            let began = Instant::now();
+            match piece {
+                Piece::Buf(buf) => file.write_buf_at(offset, buf).await?,
+                Piece::Bytes(bytes) => file.write_at(offset, bytes).await?,
+            }
+            Ok((len, began.elapsed()))
         });
     }
 }
@@ -179,7 +211,9 @@ impl Gathered {
             self.buf.take().unwrap_or_else(|| (self.writes.file.session().buffer(chunk), 0));
         let space = buf.get_mut(filled..).unwrap_or(&mut []);
         let taken = data.len().min(space.len());
-        space.iter_mut().zip(data).for_each(|(to, from)| *to = *from);
+        if let (Some(to), Some(from)) = (space.get_mut(..taken), data.get(..taken)) {
+            to.copy_from_slice(from);
+        }
         let filled = filled.saturating_add(taken);
         if filled == buf.len() {
             self.writes.push(buf);
@@ -220,10 +254,10 @@ impl<T> Drop for Task<T> {
 
 /// A piece that is being read: where it begins, how long it is to be.
 #[derive(Debug)]
-struct Piece {
+struct Reading {
     offset: u64,
     len: usize,
-    task: Task<Result<Bytes, Error>>,
+    task: Task<Result<(Bytes, Duration), Error>>,
 }
 
 /// Reads under way, handed out in order; dropping it ends them.
@@ -233,30 +267,36 @@ pub(crate) struct Reads {
     next: u64,
     end: u64,
     flow: Flow,
-    under_way: VecDeque<Piece>,
+    started: Instant,
+    under_way: VecDeque<Reading>,
 }
 
 impl Reads {
     /// From `offset` to `end`, or to where the file ends before.
     pub fn new(file: File, offset: u64, end: u64) -> Self {
-        let flow = Flow::of(file.max_read());
-        Self { file, next: offset, end, flow, under_way: VecDeque::new() }
+        let flow = Flow::bulk(file.max_read(), file.session().window());
+        Self { file, next: offset, end, flow, started: Instant::now(), under_way: VecDeque::new() }
     }
 
-    /// With at most `depth` pieces under way.
-    pub fn with_depth(mut self, depth: usize) -> Self {
-        self.flow.depth = depth.max(1);
-        self
+    /// For a caller who may not want much: little at first.
+    pub fn gentle(file: File, offset: u64) -> Self {
+        let flow = Flow::gentle(file.max_read(), file.session().window());
+        Self { flow, ..Self::new(file, offset, u64::MAX) }
     }
 
     /// Begins as many reads as may be under way.
     fn fill(&mut self) {
-        while self.under_way.len() < self.flow.depth && self.next < self.end {
+        while self.next < self.end && self.flow.has_room() {
             let left = usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(usize::MAX);
-            let (file, offset, len) = (self.file.clone(), self.next, left.min(self.flow.chunk));
+            let (file, offset, len) = (self.file.clone(), self.next, left.min(self.flow.chunk()));
             self.next = self.next.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
-            let task = Task(tokio::spawn(async move { file.read_at(offset, len).await }));
-            self.under_way.push_back(Piece { offset, len, task });
+            self.flow.begin(len);
+            let task = Task(tokio::spawn(async move {
+                let began = Instant::now();
+                let bytes = file.read_at(offset, len).await?;
+                Ok((bytes, began.elapsed()))
+            }));
+            self.under_way.push_back(Reading { offset, len, task });
         }
     }
 
@@ -267,7 +307,10 @@ impl Reads {
         let outcome = ready!(Pin::new(&mut first.task.0).poll(cx));
         let (offset, len) = (first.offset, first.len);
         self.under_way.pop_front();
-        let outcome = outcome.unwrap_or(Err(TransferError::Worker.into()));
+        let outcome = outcome.unwrap_or(Err(TransferError::Worker.into())).map(|(bytes, took)| {
+            self.flow.end(self.started.elapsed(), len, took);
+            bytes
+        });
         if outcome.as_ref().map_or(true, |bytes| bytes.len() < len) {
             self.end = 0;
             self.under_way.clear();

@@ -30,7 +30,7 @@ pub async fn upload(
     }
     let bytes = pump(source, &mut writes, options).await?;
     if file.opened().size > bytes {
-        file.set_size(bytes).await?;
+        file.set_len(bytes).await?;
     }
     file.flush().await?;
     check_size(file, bytes).await?;
@@ -58,8 +58,8 @@ pub(crate) async fn pump(
     loop {
         writes.room().await?;
         options.progress.reached(writes.completed());
-        let offset = writes.position();
-        let buf = writes.file().session().buffer(writes.chunk());
+        let (offset, chunk) = (writes.position(), writes.chunk());
+        let buf = writes.file().session().buffer(chunk);
         let buf = fill(source, buf, offset).await?;
         if buf.is_empty() {
             break;
@@ -67,7 +67,7 @@ pub(crate) async fn pump(
         if let Some(limit) = &mut limit {
             tokio::time::sleep(limit.pass(started.elapsed(), buf.len())).await;
         }
-        let last = buf.len() < writes.chunk();
+        let last = buf.len() < chunk;
         writes.push(buf);
         if last {
             break;
@@ -101,7 +101,7 @@ async fn read_back(file: &File, size: u64, expected: [u8; 32]) -> Result<(), Err
     while let Some(piece) = reads.next().await {
         let (_, bytes) = piece?;
         found = found.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        digest.bytes(bytes).await?;
+        digest.take_up(bytes).await?;
     }
     if found != size {
         return Err(TransferError::Size { expected: size, found }.into());

@@ -48,6 +48,8 @@ pub struct Fake {
     pub max_size: u32,
     /// Credits granted with each answer; what was asked for where `None`.
     pub grant: Option<u16>,
+    /// The session that the client must say it has lost.
+    pub previous: Option<u64>,
     /// Of a compound that is being read.
     waiting: std::collections::VecDeque<Request>,
 }
@@ -69,6 +71,7 @@ pub fn fake(options: MemoryOptions) -> (MemoryTransport, Fake) {
         flags: SessionFlags::NONE,
         max_size: 1 << 20,
         grant: None,
+        previous: None,
         waiting: Default::default(),
     };
     (client, fake)
@@ -199,7 +202,11 @@ impl Fake {
         loop {
             let request = self.expect(Command::SESSION_SETUP).await;
             preauth.update(&request.message);
-            match auth.step(&request.parse::<SessionSetupRequest>().token, &accounts) {
+            let setup = request.parse::<SessionSetupRequest>();
+            if let Some(previous) = self.previous {
+                assert_eq!(setup.previous_session_id, previous);
+            }
+            match auth.step(&setup.token, &accounts) {
                 Ok(ServerStep::Continue(token)) => {
                     let mut header = self.header(&request.header, NtStatus::MORE_PROCESSING_REQUIRED);
                     header.session_id = SESSION;

@@ -27,7 +27,7 @@ impl File {
         len: usize,
     ) -> Result<Bytes, Error> {
         let request = self.read_request(offset, len, DataChannel::Inline);
-        let reply = self.exchange(channel, request).await?;
+        let reply = self.exchange(request).await?;
         if reply.status() == NtStatus::END_OF_FILE {
             return Ok(Bytes::new());
         }
@@ -53,7 +53,7 @@ impl File {
         let (advertised, described) = advertise(channel, channel.buffers.buffer(len), Access::RemoteWrite)?;
         let mut request = self.read_request(offset, len, described);
         request.kept = Some(advertised);
-        let mut reply = self.exchange(channel, request).await?;
+        let mut reply = self.exchange(request).await?;
         let kept = reply.kept.take().ok_or(TransportError::Closed)?;
         let mut buf = kept.reclaim().await?;
         if reply.status() == NtStatus::END_OF_FILE {
@@ -82,7 +82,7 @@ impl File {
             channel,
             remaining_bytes: 0,
         };
-        Request::new(&read, self.inner.tree.id()).charged(0, length)
+        Request::new(&read, self.inner.attached.id()).charged(0, length)
     }
 
     pub(super) async fn write_once(&self, offset: u64, payload: Payload) -> Result<(), Error> {
@@ -95,7 +95,7 @@ impl File {
                 channel.counters.inline(len);
                 let mut request = self.write_request(offset, size, DataChannel::Inline);
                 request.payload = payload;
-                self.exchange(channel, request).await?
+                self.exchange(request).await?
             }
         };
         let count = reply.parse::<WriteResponse>()?.count;
@@ -130,7 +130,7 @@ impl File {
         let (advertised, described) = advertise(channel, buf, Access::RemoteRead)?;
         let mut request = self.write_request(offset, size, described);
         request.kept = Some(advertised);
-        let mut reply = self.exchange(channel, request).await?;
+        let mut reply = self.exchange(request).await?;
         channel.counters.placed(len);
         if let Some(kept) = reply.kept.take() {
             kept.reclaim().await?;
@@ -150,7 +150,7 @@ impl File {
         };
         let mut body = Vec::with_capacity(64);
         write.emit_head(if placed { 0 } else { size }, &mut body);
-        Request::raw(Command::WRITE, self.inner.tree.id(), body).charged(size, 0)
+        Request::raw(Command::WRITE, self.inner.attached.id(), body).charged(size, 0)
     }
 }
 

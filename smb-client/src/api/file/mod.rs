@@ -1,10 +1,19 @@
 //! An open file.
 
 mod data;
+mod lock;
+
+pub use lock::Lock;
 
 use crate::{
-    api::{FileReader, FileWriter, Metadata, MetadataChange, Session, Tree},
-    core::protect::Need,
+    api::{
+        FileReader, FileWriter, Metadata, MetadataChange, Session, Tree,
+        tree::attached::{Attached, queried},
+    },
+    core::{
+        lost::{self, Loss},
+        protect::Need,
+    },
     driver::{
         channel::Channel,
         janitor::Chore,
@@ -18,9 +27,9 @@ use smb_proto::{
     error::PeerViolation,
     fscc::{DispositionInformation, EndOfFileInformation, Information, StandardInformation},
     msg::{
-        CloseFlags, CloseRequest, CloseResponse, CreateResponse, CtlCode, FileId, FlushRequest, IoctlRequest,
-        IoctlResponse, QueryInfoRequest, QueryInfoResponse,
+        CloseFlags, CloseRequest, CloseResponse, CreateResponse, CtlCode, FileId, FlushRequest, IoctlResponse,
     },
+    status::NtStatus,
 };
 use smb_transport::IoBuf;
 use std::sync::{
@@ -30,6 +39,9 @@ use std::sync::{
 
 /// An open file. Clones share it; the last one to go closes it, in the background. Reads and writes of one file run
 /// side by side.
+///
+/// It ends with its connection: what comes later fails with [`Error::OpenLost`], and what was under way with what
+/// [`Error::executed`] tells of. Dropping the future of a read or write leaves nothing behind; a write may have happened.
 #[derive(Debug, Clone)]
 pub struct File {
     inner: Arc<Inner>,
@@ -38,15 +50,17 @@ pub struct File {
 #[derive(Debug)]
 struct Inner {
     tree: Tree,
+    /// The share connection it was opened on: it ends with it.
+    attached: Arc<Attached>,
     id: FileId,
     opened: Metadata,
     closed: AtomicBool,
 }
 
 impl File {
-    pub(crate) fn new(tree: Tree, response: &CreateResponse) -> Self {
+    pub(crate) fn new(tree: Tree, attached: Arc<Attached>, response: &CreateResponse) -> Self {
         let (id, opened, closed) = (response.file_id, Metadata::of_create(response), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { tree, id, opened, closed }) }
+        Self { inner: Arc::new(Inner { tree, attached, id, opened, closed }) }
     }
 
     /// What was known of it when it was opened.
@@ -56,6 +70,14 @@ impl File {
 
     pub(crate) fn id(&self) -> FileId {
         self.inner.id
+    }
+
+    pub(crate) fn attached(&self) -> &Attached {
+        &self.inner.attached
+    }
+
+    pub(crate) fn tree_id(&self) -> u32 {
+        self.inner.attached.id()
     }
 
     /// The share it is on.
@@ -154,10 +176,10 @@ impl File {
         channel.placing(max, self.need()).map_or(max, |most| most.min(max))
     }
 
-    /// Makes what was written durable.
+    /// Makes what was written durable — [MS-SMB2] 2.2.17.
     pub async fn flush(&self) -> Result<(), Error> {
         let flush = FlushRequest { file_id: self.inner.id };
-        self.ask(Request::new(&flush, self.inner.tree.id())).await?.accept(&[])
+        self.ask(Request::new(&flush, self.inner.attached.id())).await?.accept(&[])
     }
 
     /// Its size now, in bytes, as the server has it.
@@ -165,29 +187,23 @@ impl File {
         Ok(self.query::<StandardInformation>(24).await?.end_of_file)
     }
 
+    /// What is known of it now — [MS-FSCC] 2.4.29.
+    pub async fn metadata(&self) -> Result<Metadata, Error> {
+        Ok(Metadata::of_network_open(&self.query(56).await?))
+    }
+
     /// An information class of [MS-FSCC] 2.4 or 2.5, of at most `max_output` bytes.
     pub async fn query<I: Information>(&self, max_output: u32) -> Result<I, Error> {
-        let query = QueryInfoRequest {
-            info_type: I::INFO_TYPE,
-            class: I::CLASS,
-            output_len: max_output,
-            additional_information: 0,
-            flags: 0,
-            file_id: self.inner.id,
-            input: Vec::new(),
-        };
-        let request = Request::new(&query, self.inner.tree.id()).charged(0, max_output);
-        let reply = self.ask(request).await?;
-        Ok(I::parse(&reply.parse::<QueryInfoResponse>()?.output)?)
+        queried(&self.ask(self.inner.attached.query::<I>(self.inner.id, max_output)).await?)
     }
 
     /// Sets an information class of [MS-FSCC] 2.4.
     pub async fn set<I: Information>(&self, information: &I) -> Result<(), Error> {
-        self.ask(self.inner.tree.set_info(self.inner.id, information)).await?.accept(&[])
+        self.ask(self.inner.attached.set(self.inner.id, information)).await?.accept(&[])
     }
 
     /// Cuts it to, or extends it with zeros to, `size` bytes.
-    pub async fn set_size(&self, size: u64) -> Result<(), Error> {
+    pub async fn set_len(&self, size: u64) -> Result<(), Error> {
         self.set(&EndOfFileInformation { end_of_file: size }).await
     }
 
@@ -202,19 +218,19 @@ impl File {
         self.set(&DispositionInformation { delete_pending: delete }).await
     }
 
-    /// A file system control on it; returns its output of at most `max_output` bytes.
+    /// A file system control on it; returns its output of at most `max_output` bytes. [MS-SMB2] 2.2.31.
     pub async fn fsctl(&self, code: CtlCode, input: Vec<u8>, max_output: u32) -> Result<Vec<u8>, Error> {
-        let sends = u32::try_from(input.len()).unwrap_or(u32::MAX);
-        let request = IoctlRequest {
-            ctl_code: code,
-            file_id: self.inner.id,
-            input,
-            max_input_response: 0,
-            max_output_response: max_output,
-            is_fsctl: true,
-        };
-        let reply = self.ask(Request::new(&request, self.inner.tree.id()).charged(sends, max_output)).await?;
-        Ok(reply.parse::<IoctlResponse>()?.output)
+        Ok(self.fsctl_reply(code, input, max_output).await?.parse::<IoctlResponse>()?.output)
+    }
+
+    /// The same, whatever the status.
+    pub(crate) async fn fsctl_reply(
+        &self,
+        code: CtlCode,
+        input: Vec<u8>,
+        max_output: u32,
+    ) -> Result<Reply, Error> {
+        self.ask(self.inner.attached.fsctl(self.inner.id, code, input, max_output)).await
     }
 
     /// Closes it, whoever still holds a handle, and tells what became of it.
@@ -223,8 +239,7 @@ impl File {
             return Err(UsageError::Closed.into());
         }
         let close = CloseRequest { flags: CloseFlags::POSTQUERY_ATTRIB, file_id: self.inner.id };
-        let request = self.inner.tree.request(Request::new(&close, self.inner.tree.id()));
-        let reply = self.exchange(self.channel(), request).await?;
+        let reply = self.exchange(Request::new(&close, self.inner.attached.id())).await?;
         let response: CloseResponse = reply.parse()?;
         if !response.flags.contains(CloseFlags::POSTQUERY_ATTRIB) {
             return Ok(self.inner.opened);
@@ -247,24 +262,34 @@ impl File {
         FileWriter::new(self.clone(), offset)
     }
 
-    async fn ask(&self, request: Request) -> Result<Reply, Error> {
+    pub(crate) async fn ask(&self, request: Request) -> Result<Reply, Error> {
         if self.inner.closed.load(Ordering::Acquire) {
             return Err(UsageError::Closed.into());
         }
-        self.exchange(self.channel(), request).await
+        self.exchange(request).await
     }
 
-    async fn exchange(&self, channel: &Arc<Channel>, request: Request) -> Result<Reply, Error> {
-        let request = self.inner.tree.request(request);
-        channel.submit_one(request).await?.answer().await
+    async fn exchange(&self, request: Request) -> Result<Reply, Error> {
+        let reply = self.inner.attached.ask(request).await.map_err(opens_lost)?;
+        // Most answers are successes: the rest is looked at once.
+        if reply.status() == NtStatus::SUCCESS {
+            return Ok(reply);
+        }
+        let Err(refused) = reply.accept(&[]) else { return Ok(reply) };
+        match lost::of(&refused) {
+            Some(Loss::Session) => self.channel().end(refused.clone()),
+            Some(Loss::Share) => self.inner.attached.has_gone(),
+            _ => return Ok(reply),
+        }
+        Err(Error::OpenLost(Arc::new(refused)))
     }
 
     fn channel(&self) -> &Arc<Channel> {
-        self.inner.tree.channel()
+        self.inner.attached.channel()
     }
 
     fn need(&self) -> Need {
-        self.inner.tree.need()
+        self.inner.attached.need()
     }
 
     /// The server cannot be trusted any more.
@@ -278,9 +303,17 @@ impl File {
 impl Drop for Inner {
     fn drop(&mut self) {
         if !*self.closed.get_mut() {
-            let (tree_id, need) = (self.tree.id(), self.tree.need());
-            self.tree.channel().chore(Chore::Close { tree_id, need, file_id: self.id });
+            let (tree_id, need) = (self.attached.id(), self.attached.need());
+            self.attached.channel().chore(Chore::Close { tree_id, need, file_id: self.id });
         }
+    }
+}
+
+/// Where the connection had ended before, the open has gone with it.
+fn opens_lost(error: Error) -> Error {
+    match error {
+        Error::NotSent(reason) => Error::OpenLost(reason),
+        error => error,
     }
 }
 

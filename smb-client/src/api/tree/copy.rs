@@ -1,0 +1,165 @@
+//! Copies within a share.
+
+use super::Tree;
+use crate::{
+    api::{File, OpenOptions},
+    core::copy::CopyLimits,
+    error::{Error, TransferError},
+    transfer::{Reads, TransferOptions, Writes, limit::Limit, upload_check_size},
+};
+use smb_proto::{
+    command::Command,
+    error::{PeerViolation, StatusError},
+    msg::{
+        Access, CtlCode, IoctlResponse,
+        fsctl::copychunk::{CopyChunkRequest, CopyChunkResponse, ResumeKeyResponse},
+    },
+    status::NtStatus,
+};
+use tokio::time::Instant;
+
+/// How a copy was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyWay {
+    /// By the server: the data did not cross the network.
+    Server,
+    /// Read and written by the client, since the server refused to copy, with that status.
+    Client(NtStatus),
+}
+
+/// A copy that is complete and durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Copied {
+    /// Bytes.
+    pub bytes: u64,
+    /// How.
+    pub way: CopyWay,
+}
+
+impl Tree {
+    /// Copies the data of the file `from` to the file `to`, which is created, or emptied where it is there. The server
+    /// copies, in chunks within its limits (FSCTL_SRV_COPYCHUNK_WRITE, [MS-SMB2] 3.3.5.15.6); where it refuses, the
+    /// client reads and writes, and [`Copied::way`] says so. Of `options`, the limit and the progress count.
+    ///
+    /// On failure, or when its future is dropped, the target is incomplete, and stays.
+    pub async fn copy(&self, from: &str, to: &str, options: &TransferOptions) -> Result<Copied, Error> {
+        let source = self.open(from).await?;
+        let write = OpenOptions::write();
+        let target = write.with_access(Access::READ_DATA).open(self, to).await?;
+        copy(&source, &target, options).await
+    }
+}
+
+/// Copies all of `source` to the start of `target`, which must be open for writing, makes it durable and checks its size.
+/// See [`Tree::copy`].
+pub(crate) async fn copy(source: &File, target: &File, options: &TransferOptions) -> Result<Copied, Error> {
+    let size = source.opened().size;
+    options.progress.begin(Some(size));
+    let way = match on_server(source, target, size, options).await? {
+        None => CopyWay::Server,
+        Some(refusal) => {
+            through_client(source, target, size, options).await?;
+            CopyWay::Client(refusal)
+        }
+    };
+    target.flush().await?;
+    upload_check_size(target, size).await?;
+    Ok(Copied { bytes: size, way })
+}
+
+/// Whether a status means that the server cannot copy here, as opposed to that something is wrong with the files.
+fn is_refusal(status: NtStatus) -> bool {
+    matches!(
+        status,
+        NtStatus::NOT_SUPPORTED
+            | NtStatus::INVALID_DEVICE_REQUEST
+            | NtStatus::NOT_IMPLEMENTED
+            | NtStatus::INVALID_PARAMETER
+            | NtStatus::OBJECT_NAME_NOT_FOUND
+            | NtStatus::ACCESS_DENIED
+    )
+}
+
+/// Lets the server copy; the status with which it refuses to do so at all.
+async fn on_server(
+    source: &File,
+    target: &File,
+    size: u64,
+    options: &TransferOptions,
+) -> Result<Option<NtStatus>, Error> {
+    if size == 0 {
+        return Ok(None);
+    }
+    let key = match source.fsctl(CtlCode::SRV_REQUEST_RESUME_KEY, Vec::new(), 32).await {
+        Ok(output) => ResumeKeyResponse::parse(&output)?.key,
+        Err(error) => return error.status().filter(|status| is_refusal(*status)).map(Some).ok_or(error),
+    };
+    let (started, mut limit) = (Instant::now(), options.limit.map(Limit::new));
+    let (mut limits, mut told, mut offset) = (CopyLimits::default(), false, 0);
+    while offset < size {
+        let request = CopyChunkRequest { source_key: key, chunks: limits.chunks(offset, size) };
+        let reply = target.fsctl_reply(CtlCode::SRV_COPYCHUNK_WRITE, request.to_bytes(), 12).await?;
+        if reply.status() == NtStatus::INVALID_PARAMETER && !told {
+            // The answer says what the server would take, once.
+            told = true;
+            let body = reply.parse_any::<IoctlResponse>();
+            let said = body.ok().and_then(|body| CopyChunkResponse::parse(&body.output).ok());
+            if let Some(smaller) = said.as_ref().and_then(CopyLimits::of) {
+                limits = smaller;
+                continue;
+            }
+        }
+        let status = reply.status();
+        if status != NtStatus::SUCCESS {
+            // A server that copied a part knows how to; then the refusal is about the files.
+            if offset == 0 && is_refusal(status) {
+                return Ok(Some(status));
+            }
+            return Err(StatusError { command: Command::IOCTL, status }.into());
+        }
+        let response = CopyChunkResponse::parse(&reply.parse::<IoctlResponse>()?.output)?;
+        let asked: u64 = request.chunks.iter().map(|chunk| u64::from(chunk.length)).sum();
+        let copied = u64::from(response.total_bytes_written);
+        if copied > asked {
+            let rule = "more was copied than asked for";
+            return Err(PeerViolation::Response { command: Command::IOCTL, rule }.into());
+        }
+        if copied == 0 {
+            return Err(TransferError::RemoteShrank { expected: size, found: offset }.into());
+        }
+        offset = offset.saturating_add(copied);
+        options.progress.reached(offset);
+        if let Some(limit) = &mut limit {
+            let copied = usize::try_from(copied).unwrap_or(usize::MAX);
+            tokio::time::sleep(limit.pass(started.elapsed(), copied)).await;
+        }
+    }
+    Ok(None)
+}
+
+/// Reads and writes, pipelined.
+async fn through_client(
+    source: &File,
+    target: &File,
+    size: u64,
+    options: &TransferOptions,
+) -> Result<(), Error> {
+    let started = Instant::now();
+    let mut limit = options.limit.map(Limit::new);
+    let mut reads = Reads::new(source.clone(), 0, size);
+    let mut writes = Writes::new(target.clone(), 0);
+    while let Some(piece) = reads.next().await {
+        let (_, bytes) = piece?;
+        if let Some(limit) = &mut limit {
+            tokio::time::sleep(limit.pass(started.elapsed(), bytes.len())).await;
+        }
+        writes.room().await?;
+        options.progress.reached(writes.completed());
+        writes.push(bytes);
+    }
+    writes.done().await?;
+    options.progress.reached(writes.completed());
+    let found = writes.position();
+    if found == size { Ok(()) } else { Err(TransferError::RemoteShrank { expected: size, found }.into()) }
+}
