@@ -198,6 +198,7 @@ statuses! {
     ILLEGAL_CHARACTER = 0xc0000161, "a character is not allowed";
     INVALID_DEVICE_STATE = 0xc0000184, "the device is in the wrong state";
     IO_DEVICE_ERROR = 0xc0000185, "the device reported an error";
+    INVALID_LOCK_RANGE = 0xc00001a1, "a lock's range ends beyond 64 bits";
     USER_SESSION_DELETED = 0xc0000203, "the session is gone";
     INSUFF_SERVER_RESOURCES = 0xc0000205, "the server is short of resources";
     CONNECTION_DISCONNECTED = 0xc000020c, "the connection is gone";

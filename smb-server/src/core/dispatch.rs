@@ -30,9 +30,10 @@ pub fn needs(command: Command) -> Option<Needs> {
         }
         Command::LOGOFF => Needs { tree: false, even_expired: true, ..plain },
         Command::TREE_CONNECT => Needs { tree: false, ..plain },
-        Command::TREE_DISCONNECT | Command::CLOSE | Command::LOCK | Command::OPLOCK_BREAK => {
+        Command::TREE_DISCONNECT | Command::CLOSE | Command::OPLOCK_BREAK => {
             Needs { even_expired: true, ..plain }
         }
+        Command::LOCK => Needs { even_expired: true, cancellable: true, ..plain },
         Command::FLUSH | Command::READ | Command::WRITE | Command::QUERY_DIRECTORY => {
             Needs { cancellable: true, ..plain }
         }

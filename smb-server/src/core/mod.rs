@@ -6,6 +6,7 @@
 //!               (window,       │ channel          │ access · path · pattern
 //!                pending)      └ keys             │
 //!                                     dispatch ───┘ what a command needs
+//!                                     byte_lock · lock_sequence
 //! ```
 //!
 //! Driving contract: a driver feeds each received message to the connection's core (window, then dispatch), runs the
@@ -13,9 +14,11 @@
 //! only, never while bytes are hashed, sealed, copied or stored.
 
 pub mod access;
+pub mod byte_lock;
 pub mod channel;
 pub mod connection;
 pub mod dispatch;
+pub mod lock_sequence;
 pub mod negotiate;
 pub mod open;
 pub mod path;

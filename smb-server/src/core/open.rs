@@ -3,10 +3,10 @@
 //! The table is in shards, so that channels of one session do not wait for each other, and closes for good when the
 //! session ends: an open that comes too late is refused instead of left behind.
 
-use super::{lock, share_mode::Claim};
+use super::{byte_lock::Locker, lock, lock_sequence::LockSequences, share_mode::Claim};
 use crate::{backend::Handle, share::Share};
 use smb_proto::{
-    msg::{Access, FileId},
+    msg::{Access, FileId, LockSequence},
     status::NtStatus,
 };
 use std::{
@@ -64,6 +64,9 @@ pub struct Open {
     pub position: AtomicU64,
     /// The back end's handle.
     pub handle: Arc<dyn Handle>,
+    /// Its byte-range locks.
+    pub locker: Arc<Locker>,
+    lock_sequences: Mutex<LockSequences>,
     path: Mutex<Vec<String>>,
     scan: Mutex<Option<Scan>>,
     claim: Mutex<Option<Claim>>,
@@ -91,6 +94,8 @@ pub struct NewOpen {
     pub path: Vec<String>,
     /// Its place among the file's opens.
     pub claim: Claim,
+    /// Its byte-range locks.
+    pub locker: Arc<Locker>,
 }
 
 impl Open {
@@ -106,6 +111,8 @@ impl Open {
             mode: AtomicU32::new(new.mode),
             position: AtomicU64::new(0),
             handle: new.handle,
+            locker: new.locker,
+            lock_sequences: Mutex::default(),
             path: Mutex::new(new.path),
             scan: Mutex::new(None),
             claim: Mutex::new(Some(new.claim)),
@@ -115,6 +122,16 @@ impl Open {
     /// STATUS_ACCESS_DENIED unless the open may do one of `access`.
     pub fn require(&self, access: Access) -> Result<(), NtStatus> {
         if self.granted.intersects(access) { Ok(()) } else { Err(NtStatus::ACCESS_DENIED) }
+    }
+
+    /// Whether a LOCK was done before — [MS-SMB2] 3.3.5.14.
+    pub fn lock_replayed(&self, sequence: LockSequence) -> bool {
+        lock(&self.lock_sequences).replayed(sequence)
+    }
+
+    /// A LOCK is done.
+    pub fn lock_done(&self, sequence: LockSequence) {
+        lock(&self.lock_sequences).done(sequence);
     }
 
     /// The path from the share's root.

@@ -133,6 +133,11 @@ impl Claim {
         lock(self.modes.shard(&self.key)).get_mut(&self.key).map(act)
     }
 
+    /// The file.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
     /// Whether the file goes when its last open does.
     pub fn delete_pending(&self) -> bool {
         self.with(|file| file.delete_pending).unwrap_or(false)

@@ -187,6 +187,7 @@ fn budget(bytes: usize) -> usize {
 /// end. `orderly` says that the client closed it.
 pub(crate) async fn close_open(open: &Open, orderly: bool) -> Result<(), NtStatus> {
     let Some(claim) = open.take_claim() else { return Err(NtStatus::FILE_CLOSED) };
+    open.locker.end();
     if open.delete_on_close {
         claim.set_delete_pending(true);
     }

@@ -256,6 +256,7 @@ impl Creation<'_> {
             mode: self.create.options.0 & MODE,
             handle: opened.handle.clone(),
             path: self.path.clone(),
+            locker: self.request.conn.shared.byte_locks.owner(claim.key()),
             claim,
         }))
     }

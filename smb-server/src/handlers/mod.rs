@@ -5,6 +5,7 @@ mod create;
 mod flush;
 mod info;
 mod ioctl;
+mod lock;
 mod logoff;
 pub(crate) mod negotiate;
 mod query_directory;
@@ -42,8 +43,9 @@ pub(crate) async fn handle(request: Request) -> Outcome {
         Command::QUERY_DIRECTORY => query_directory::handle(&request).await,
         Command::QUERY_INFO => query_info::handle(&request).await,
         Command::SET_INFO => set_info::handle(&request).await,
-        // Locks, change notification and oplocks are not offered; Samba's and Linux' clients do without.
-        Command::LOCK | Command::CHANGE_NOTIFY => Err(NtStatus::NOT_SUPPORTED),
+        Command::LOCK => lock::handle(&request).await,
+        // Change notification and oplocks are not offered; Samba's and Linux' clients do without.
+        Command::CHANGE_NOTIFY => Err(NtStatus::NOT_SUPPORTED),
         Command::OPLOCK_BREAK => Err(NtStatus::INVALID_OPLOCK_PROTOCOL),
         _ => Err(NtStatus::INVALID_PARAMETER),
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     core::{
+        byte_lock::Range,
         open::Open,
         placement::{self, Way},
     },
@@ -21,6 +22,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     open.require(Access::READ_DATA.with(Access::EXECUTE))?;
     check(request, &read, &open)?;
     let limits = request.conn.placement.as_ref().map(|placement| placement.limits());
+    open.locker.check(Range { offset: read.offset, length: read.length.into() }, false)?;
     let way = placement::way(read.channel, read.length, limits, request.protected())?;
     let room = request.reserve(read.length).await?;
     let wanted = usize::try_from(read.length).map_err(|_| NtStatus::INVALID_PARAMETER)?;

@@ -2,6 +2,7 @@
 
 use crate::{
     core::{
+        byte_lock,
         open::Open,
         placement::{self, Way},
     },
@@ -77,6 +78,7 @@ fn examine(request: &Request) -> Result<Write, NtStatus> {
     if length > request.conn.agreed()?.max_io || too_far || (!inline && !write.data.is_empty()) {
         return Err(NtStatus::INVALID_PARAMETER);
     }
+    open.locker.check(byte_lock::Range { offset: write.offset, length: length.into() }, true)?;
     let sent = usize::try_from(length).unwrap_or(usize::MAX);
     request.covers(sent, 0)?;
     let limits = request.conn.placement.as_ref().map(|placement| placement.limits());

@@ -13,6 +13,7 @@ mod compound;
 mod files;
 mod gated;
 mod hostile;
+mod locks;
 mod peer;
 mod placement;
 mod session;
