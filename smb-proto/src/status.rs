@@ -123,6 +123,7 @@ statuses! {
     MORE_PROCESSING_REQUIRED = 0xc0000016, "another authentication leg is needed";
     NO_MEMORY = 0xc0000017, "out of memory";
     INVALID_LOCK_SEQUENCE = 0xc000001e, "the lock sequence is invalid";
+    INVALID_VIEW_SIZE = 0xc000001f, "the range is not within the file";
     ACCESS_DENIED = 0xc0000022, "access denied";
     BUFFER_TOO_SMALL = 0xc0000023, "the buffer is too small";
     OBJECT_TYPE_MISMATCH = 0xc0000024, "wrong type of object";

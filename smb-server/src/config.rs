@@ -4,7 +4,7 @@ use smb_proto::{
     auth::MicPolicy,
     dialect::{Cipher, Dialect, SigningAlgorithm},
 };
-use std::{ops::RangeInclusive, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 /// How much of a protection is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +16,19 @@ pub enum Policy {
     Allowed,
     /// Clients without it are refused.
     Required,
+}
+
+/// An address that clients are told of, for further connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interface {
+    /// The address.
+    pub address: IpAddr,
+    /// Bits per second, where they are not to be asked of the host.
+    pub speed: Option<u64>,
+    /// Several connections to it pay, since its NIC spreads them over processors.
+    pub rss: bool,
+    /// It can be reached by RDMA, too.
+    pub rdma: bool,
 }
 
 /// Bounds on what clients can make the server hold.
@@ -99,6 +112,8 @@ pub struct Config {
     pub guest: bool,
     /// Whether NTLM clients must send a MIC. The Linux kernel's client never does.
     pub mic: MicPolicy,
+    /// The addresses that clients are told of; none: those that the host has.
+    pub interfaces: Vec<Interface>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -116,6 +131,7 @@ impl Default for Config {
             ciphers: vec![Cipher::AES_128_GCM, Cipher::AES_256_GCM, Cipher::AES_128_CCM, Cipher::AES_256_CCM],
             guest: false,
             mic: MicPolicy::WhenAnnounced,
+            interfaces: Vec::new(),
             limits: Limits::default(),
         }
     }

@@ -37,7 +37,7 @@ mod server;
 mod share;
 mod users;
 
-pub use config::{Config, Limits, Policy};
+pub use config::{Config, Interface, Limits, Policy};
 pub use server::{BuildError, Builder, Handle, Server};
 pub use share::Share;
 pub use users::Users;

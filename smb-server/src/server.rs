@@ -2,8 +2,8 @@
 
 use crate::{
     backend::stream::{StreamConsumer, StreamOptions, StreamShare},
-    config::{Config, Limits, Policy},
-    core::{byte_lock::ByteLocks, session::Sessions, share_mode::ShareModes},
+    config::{Config, Interface, Limits, Policy},
+    core::{byte_lock::ByteLocks, session::Sessions, share_mode::ShareModes, watch::Watches},
     driver, entropy,
     keylog::KeyLog,
     listener,
@@ -58,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) modes: Arc<ShareModes>,
     pub(crate) byte_locks: Arc<ByteLocks>,
+    pub(crate) watches: Arc<Watches>,
     pub(crate) keylog: Option<KeyLog>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) unauthenticated: Arc<Semaphore>,
@@ -167,6 +168,12 @@ impl Builder {
         self
     }
 
+    /// Tells clients of an address, instead of those that the host has.
+    pub fn interface(mut self, interface: Interface) -> Self {
+        self.config.interfaces.push(interface);
+        self
+    }
+
     /// The most bytes of one READ or WRITE.
     pub fn max_io(mut self, bytes: u32) -> Self {
         self.config.limits.max_io = bytes;
@@ -220,6 +227,7 @@ impl Builder {
             sessions: Sessions::default(),
             modes: Arc::default(),
             byte_locks: Arc::default(),
+            watches: Arc::default(),
             keylog: self.keylog,
             connections,
             unauthenticated,

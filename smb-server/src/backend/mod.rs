@@ -22,6 +22,7 @@ pub use types::*;
 
 use smb_proto::{fscc::ea::ExtendedAttribute, msg::FileAttributes, status::NtStatus};
 use smb_transport::{BoxFuture, IoBuf};
+use std::{any::Any, ops::Range, sync::Arc};
 
 /// A path inside a share: its components, none of them empty, `.` or `..`, without separators. The root has none.
 pub type Path = [String];
@@ -47,7 +48,7 @@ pub trait Backend: Send + Sync + 'static {
 
 /// An open file or directory. Methods run concurrently. Dropping the last reference closes it;
 /// [`close`](Self::close) comes before that on an orderly end.
-pub trait Handle: Send + Sync + 'static {
+pub trait Handle: Any + Send + Sync {
     /// What is known of the file.
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>>;
 
@@ -176,6 +177,44 @@ pub trait Handle: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<()>> {
         let _ = commit;
         Box::pin(async { Err(NtStatus::INVALID_DEVICE_REQUEST) })
+    }
+
+    /// Zeroes a range; nothing beyond the end of the file changes. Where `free`, the range occupies no storage
+    /// afterwards, as far as the storage can.
+    fn zero(&self, range: Range<u64>, free: bool) -> BoxFuture<'_, Result<()>> {
+        let _ = (range, free);
+        Box::pin(async { Err(NtStatus::INVALID_DEVICE_REQUEST) })
+    }
+
+    /// What occupies storage within a range that ends at the end of the file at most: up to `most` ranges, in order.
+    fn allocated(&self, range: Range<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Range<u64>>>> {
+        let _ = (range, most);
+        Box::pin(async { Err(NtStatus::INVALID_DEVICE_REQUEST) })
+    }
+
+    /// Copies all of `length` bytes at `from` of another file of this back end to `to`, without their passing through
+    /// the server's memory. STATUS_NOT_SUPPORTED where that cannot be: nothing was copied.
+    fn copy_from<'a>(
+        &'a self,
+        source: &'a Arc<dyn Handle>,
+        from: u64,
+        to: u64,
+        length: u32,
+    ) -> BoxFuture<'a, Result<()>> {
+        let _ = (source, from, to, length);
+        Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
+    }
+
+    /// Lets a range share its clusters with a range of another file of this back end.
+    fn share_extents<'a>(
+        &'a self,
+        source: &'a Arc<dyn Handle>,
+        from: u64,
+        to: u64,
+        length: u64,
+    ) -> BoxFuture<'a, Result<()>> {
+        let _ = (source, from, to, length);
+        Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
     }
 
     /// The open ends. `orderly` says that the client closed it over a live session; else the session or

@@ -16,6 +16,8 @@ pub struct Capabilities {
     pub case_sensitive: bool,
     /// Ranges can be deallocated and queried.
     pub sparse: bool,
+    /// Files can share clusters.
+    pub extents: bool,
     /// Files have named streams.
     pub named_streams: bool,
     /// Files have extended attributes.

@@ -34,14 +34,13 @@ pub fn needs(command: Command) -> Option<Needs> {
             Needs { even_expired: true, ..plain }
         }
         Command::LOCK => Needs { even_expired: true, cancellable: true, ..plain },
-        Command::FLUSH | Command::READ | Command::WRITE | Command::QUERY_DIRECTORY => {
-            Needs { cancellable: true, ..plain }
-        }
-        Command::CREATE
-        | Command::IOCTL
+        Command::FLUSH
+        | Command::READ
+        | Command::WRITE
+        | Command::QUERY_DIRECTORY
         | Command::CHANGE_NOTIFY
-        | Command::QUERY_INFO
-        | Command::SET_INFO => plain,
+        | Command::IOCTL => Needs { cancellable: true, ..plain },
+        Command::CREATE | Command::QUERY_INFO | Command::SET_INFO => plain,
         _ => return None,
     })
 }

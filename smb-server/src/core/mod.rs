@@ -6,7 +6,7 @@
 //!               (window,       │ channel          │ access · path · pattern
 //!                pending)      └ keys             │
 //!                                     dispatch ───┘ what a command needs
-//!                                     byte_lock · lock_sequence
+//!                                     byte_lock · lock_sequence · watch · copychunk
 //! ```
 //!
 //! Driving contract: a driver feeds each received message to the connection's core (window, then dispatch), runs the
@@ -15,9 +15,12 @@
 
 pub mod access;
 pub mod byte_lock;
+pub mod change;
 pub mod channel;
 pub mod connection;
+pub mod copychunk;
 pub mod dispatch;
+pub mod interfaces;
 pub mod lock_sequence;
 pub mod negotiate;
 pub mod open;
@@ -28,6 +31,7 @@ pub mod placement;
 pub mod session;
 pub mod share_mode;
 pub mod tree;
+pub mod watch;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -3,7 +3,13 @@
 //! The table is in shards, so that channels of one session do not wait for each other, and closes for good when the
 //! session ends: an open that comes too late is refused instead of left behind.
 
-use super::{byte_lock::Locker, lock, lock_sequence::LockSequences, share_mode::Claim};
+use super::{
+    byte_lock::Locker,
+    lock,
+    lock_sequence::LockSequences,
+    share_mode::Claim,
+    watch::{Watcher, Watches},
+};
 use crate::{backend::Handle, share::Share};
 use smb_proto::{
     msg::{Access, FileId, LockSequence},
@@ -70,6 +76,8 @@ pub struct Open {
     path: Mutex<Vec<String>>,
     scan: Mutex<Option<Scan>>,
     claim: Mutex<Option<Claim>>,
+    pub(super) watches: Arc<Watches>,
+    pub(super) watcher: Mutex<Option<Arc<Watcher>>>,
 }
 
 /// What an open begins with.
@@ -96,6 +104,8 @@ pub struct NewOpen {
     pub claim: Claim,
     /// Its byte-range locks.
     pub locker: Arc<Locker>,
+    /// The directories that are watched.
+    pub watches: Arc<Watches>,
 }
 
 impl Open {
@@ -116,6 +126,8 @@ impl Open {
             path: Mutex::new(new.path),
             scan: Mutex::new(None),
             claim: Mutex::new(Some(new.claim)),
+            watches: new.watches,
+            watcher: Mutex::new(None),
         }
     }
 

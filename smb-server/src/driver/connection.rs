@@ -188,12 +188,14 @@ fn budget(bytes: usize) -> usize {
 pub(crate) async fn close_open(open: &Open, orderly: bool) -> Result<(), NtStatus> {
     let Some(claim) = open.take_claim() else { return Err(NtStatus::FILE_CLOSED) };
     open.locker.end();
+    open.end_watch();
     if open.delete_on_close {
         claim.set_delete_pending(true);
+        open.tell_doomed();
     }
     let removed = match claim.release() {
         Released::Kept => Ok(()),
-        Released::Delete(_deleting) => open.handle.remove().await,
+        Released::Delete(_deleting) => open.handle.remove().await.inspect(|()| open.tell_removed()),
     };
     let closed = open.handle.close(orderly).await;
     if let Err(status) = removed {

@@ -16,7 +16,7 @@ use crate::{
 use smb_proto::{
     msg::{
         Access, CreateAction, CreateContext, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
-        FileAttributes, FileId, ImpersonationLevel, OplockLevel, ShareAccess,
+        FileAttributes, FileId, ImpersonationLevel, NotifyFilter, OplockLevel, ShareAccess,
         context::create::{MAXIMAL_ACCESS, MaximalAccessResponse, OnDiskId, QUERY_ON_DISK_ID},
     },
     status::NtStatus,
@@ -236,6 +236,11 @@ impl Creation<'_> {
         }
         let open = Arc::new(self.new_open(opened, &metadata, granted, claim)?);
         self.request.session()?.opens.insert(open.clone())?;
+        if opened.created {
+            open.tell_created();
+        } else if replaces {
+            open.tell_modified(NotifyFilter::ATTRIBUTES | NotifyFilter::SIZE | NotifyFilter::LAST_WRITE);
+        }
         Ok((open, self.action(opened.created), metadata))
     }
 
@@ -257,6 +262,7 @@ impl Creation<'_> {
             handle: opened.handle.clone(),
             path: self.path.clone(),
             locker: self.request.conn.shared.byte_locks.owner(claim.key()),
+            watches: self.request.conn.shared.watches.clone(),
             claim,
         }))
     }

@@ -1,5 +1,9 @@
 //! IOCTL — [MS-SMB2] 3.3.5.15.
 
+mod copy;
+mod interfaces;
+mod ranges;
+
 use crate::{
     core::negotiate::best_dialect,
     driver::{Answer, Outcome, Request},
@@ -37,27 +41,57 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     match ioctl.ctl_code {
         CtlCode::VALIDATE_NEGOTIATE_INFO => validate_negotiate(request, &ioctl),
         CtlCode::STREAM_COMMIT => stream_commit(request, &ioctl).await,
-        // No DFS here, and no word of other interfaces yet.
+        CtlCode::SRV_REQUEST_RESUME_KEY => copy::resume_key(request, &ioctl),
+        CtlCode::SRV_COPYCHUNK => copy::chunks(request, &ioctl, false).await,
+        CtlCode::SRV_COPYCHUNK_WRITE => copy::chunks(request, &ioctl, true).await,
+        CtlCode::DUPLICATE_EXTENTS_TO_FILE => copy::duplicate(request, &ioctl, false).await,
+        CtlCode::DUPLICATE_EXTENTS_TO_FILE_EX => copy::duplicate(request, &ioctl, true).await,
+        CtlCode::SET_SPARSE => ranges::set_sparse(request, &ioctl).await,
+        CtlCode::SET_ZERO_DATA => ranges::zero(request, &ioctl).await,
+        CtlCode::QUERY_ALLOCATED_RANGES => ranges::allocated(request, &ioctl).await,
+        CtlCode::FILE_LEVEL_TRIM => ranges::trim(request, &ioctl).await,
+        CtlCode::GET_COMPRESSION => ranges::get_compression(request, &ioctl),
+        CtlCode::SET_COMPRESSION => ranges::set_compression(request, &ioctl),
+        CtlCode::QUERY_NETWORK_INTERFACE_INFO => interfaces::query(request, &ioctl),
+        CtlCode::CREATE_OR_GET_OBJECT_ID => object_id(request, &ioctl).await,
+        // There is no DFS here.
         CtlCode::DFS_GET_REFERRALS => Err(NtStatus::NOT_FOUND),
-        CtlCode::QUERY_NETWORK_INTERFACE_INFO => Err(NtStatus::NOT_SUPPORTED),
         CtlCode::PIPE_WAIT | CtlCode::PIPE_PEEK | CtlCode::PIPE_TRANSCEIVE => Err(NtStatus::NOT_SUPPORTED),
         _ => on_file(request, &ioctl),
     }
 }
 
+fn buffer(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
 fn answer(ioctl: &IoctlRequest, file_id: FileId, output: Vec<u8>) -> Outcome {
-    let limit = usize::try_from(ioctl.max_output_response).unwrap_or(usize::MAX);
-    if output.len() > limit {
+    answer_with(NtStatus::SUCCESS, ioctl, file_id, output)
+}
+
+/// An answer with output, whatever came of it.
+fn answer_with(status: NtStatus, ioctl: &IoctlRequest, file_id: FileId, output: Vec<u8>) -> Outcome {
+    if output.len() > buffer(ioctl.max_output_response) {
         return Err(NtStatus::BUFFER_TOO_SMALL);
     }
     let response = IoctlResponse { ctl_code: ioctl.ctl_code, file_id, input: Vec::new(), output };
-    Ok(Answer::of(&response).on(file_id))
+    Ok(Answer::with_status(status, &response).on(file_id))
 }
 
 /// Codes that mean a file and that nothing here can do: the file is looked up first.
 fn on_file(request: &Request, ioctl: &IoctlRequest) -> Outcome {
     request.open(ioctl.file_id)?;
     Err(NtStatus::INVALID_DEVICE_REQUEST)
+}
+
+/// The file's object id, FILE_OBJECTID_BUFFER of type 1 — [MS-FSCC] 2.1.3.1: made of what identifies the file.
+async fn object_id(request: &Request, ioctl: &IoctlRequest) -> Outcome {
+    let open = request.open(ioctl.file_id)?;
+    let key = open.handle.metadata().await?.key;
+    let id = [key.volume.to_le_bytes(), key.file.to_le_bytes()].concat();
+    let birth_volume = [key.volume.to_le_bytes(), [0; 8]].concat();
+    const DOMAIN: [u8; 16] = [0; 16];
+    answer(ioctl, open.id, [id.as_slice(), &birth_volume, &id, &DOMAIN].concat())
 }
 
 /// Compares what the client believes to have negotiated, now that it can sign — [MS-SMB2] 3.3.5.15.12. Whoever differs

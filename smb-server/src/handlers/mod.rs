@@ -1,5 +1,6 @@
 //! One file per command: what it does once session, share connection and signature are checked.
 
+mod change_notify;
 mod close;
 mod create;
 mod flush;
@@ -44,8 +45,8 @@ pub(crate) async fn handle(request: Request) -> Outcome {
         Command::QUERY_INFO => query_info::handle(&request).await,
         Command::SET_INFO => set_info::handle(&request).await,
         Command::LOCK => lock::handle(&request).await,
-        // Change notification and oplocks are not offered; Samba's and Linux' clients do without.
-        Command::CHANGE_NOTIFY => Err(NtStatus::NOT_SUPPORTED),
+        Command::CHANGE_NOTIFY => change_notify::handle(&request).await,
+        // Oplocks are not offered; Samba's and Linux' clients do without.
         Command::OPLOCK_BREAK => Err(NtStatus::INVALID_OPLOCK_PROTOCOL),
         _ => Err(NtStatus::INVALID_PARAMETER),
     }

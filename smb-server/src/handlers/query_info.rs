@@ -219,6 +219,7 @@ fn attribute_information(open: &Open) -> FsAttributeInformation {
     for (has, flag) in [
         (capabilities.case_sensitive, FsAttributes::CASE_SENSITIVE_SEARCH),
         (capabilities.sparse, FsAttributes::SUPPORTS_SPARSE_FILES),
+        (capabilities.extents, FsAttributes::SUPPORTS_BLOCK_REFCOUNTING),
         (!open.share.writable(), FsAttributes::READ_ONLY_VOLUME),
     ] {
         if has {

@@ -25,6 +25,7 @@ pub(super) async fn rename(open: &Open, name: &str, replace: bool) -> Result<(),
     }
     open.handle.rename(&to, replace).await?;
     open.set_path(to);
+    open.tell_renamed(&from);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use smb_proto::{
         DispositionInformationEx, EndOfFileInformation, FileInformationClass, Information, ModeInformation,
         PositionInformation, RenameInformation, ValidDataLengthInformation,
     },
-    msg::{Access, FileAttributes, FileTime, InfoType, SetInfoRequest, SetInfoResponse},
+    msg::{Access, FileAttributes, FileTime, InfoType, NotifyFilter, SetInfoRequest, SetInfoResponse},
     status::NtStatus,
 };
 use std::sync::atomic::Ordering;
@@ -96,7 +96,25 @@ async fn basic(open: &Open, information: BasicInformation) -> Result<(), NtStatu
         change: time(times.change)?,
         attributes: (attributes.0 != 0).then_some(attributes.without(FileAttributes::NORMAL)),
     };
-    if set == SetMetadata::default() { Ok(()) } else { open.handle.set_metadata(set).await }
+    if set == SetMetadata::default() {
+        return Ok(());
+    }
+    open.handle.set_metadata(set).await?;
+    open.tell_modified(changes(&set));
+    Ok(())
+}
+
+/// Whom it concerns that these were set.
+fn changes(set: &SetMetadata) -> NotifyFilter {
+    [
+        (set.attributes.is_some(), NotifyFilter::ATTRIBUTES),
+        (set.creation.is_some(), NotifyFilter::CREATION),
+        (set.last_access.is_some(), NotifyFilter::LAST_ACCESS),
+        (set.last_write.is_some(), NotifyFilter::LAST_WRITE),
+    ]
+    .into_iter()
+    .filter(|(is_set, _)| *is_set)
+    .fold(NotifyFilter::NONE, |all, (_, filter)| all.with(filter))
 }
 
 /// A time to set; `None` for those that leave it alone.
@@ -113,7 +131,13 @@ async fn set_len(open: &Open, len: u64) -> Result<(), NtStatus> {
     if open.directory || len > i64::MAX.cast_unsigned() {
         return Err(NtStatus::INVALID_PARAMETER);
     }
-    open.handle.set_len(len).await
+    cut(open, len).await
+}
+
+async fn cut(open: &Open, len: u64) -> Result<(), NtStatus> {
+    open.handle.set_len(len).await?;
+    open.tell_modified(NotifyFilter::SIZE | NotifyFilter::LAST_WRITE);
+    Ok(())
 }
 
 /// An allocation below the size cuts the file; one above it is a promise that nobody needs.
@@ -124,7 +148,7 @@ async fn allocation(open: &Open, information: AllocationInformation) -> Result<(
         return Err(NtStatus::INVALID_PARAMETER);
     }
     let cuts = size < open.handle.metadata().await?.end_of_file;
-    if cuts { open.handle.set_len(size).await } else { Ok(()) }
+    if cuts { cut(open, size).await } else { Ok(()) }
 }
 
 async fn disposition(open: &Open, delete: bool, even_read_only: bool) -> Result<(), NtStatus> {
@@ -133,6 +157,9 @@ async fn disposition(open: &Open, delete: bool, even_read_only: bool) -> Result<
         deletable(open, even_read_only).await?;
     }
     open.set_delete_pending(delete);
+    if delete {
+        open.tell_doomed();
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::{
 use smb_proto::{
     codec::{Body, Message},
     header::HeaderFlags,
-    msg::{Access, WriteFlags, WriteRequest, WriteResponse},
+    msg::{Access, NotifyFilter, WriteFlags, WriteRequest, WriteResponse},
     status::NtStatus,
 };
 use smb_transport::{IoBuf, Token};
@@ -53,6 +53,7 @@ pub(crate) async fn handle(request: Request) -> Outcome {
     };
     if !data.is_empty() {
         write.open.handle.write(write.offset, data, replay).await?;
+        write.open.tell_modified(NotifyFilter::SIZE | NotifyFilter::LAST_WRITE);
     }
     if write.through {
         write.open.handle.flush().await?;

@@ -7,6 +7,7 @@ use super::{
     meta::{self, Kind, Stat},
     open::{Got, reopen},
     places::Place,
+    ranges,
     sandbox::{Spot, is_plain},
     stream::Stream,
 };
@@ -18,7 +19,7 @@ use rustix::{
 };
 use smb_proto::{fscc::ea::ExtendedAttribute, msg::FileAttributes, status::NtStatus};
 use smb_transport::{BoxFuture, IoBuf};
-use std::sync::Arc;
+use std::{any::Any, ops::Range, sync::Arc};
 
 /// What the handle and its work on blocking threads share.
 pub(super) struct Open {
@@ -76,6 +77,11 @@ impl Open {
             (false, true) => Err(NtStatus::ACCESS_DENIED),
             (false, false) => Ok(&self.fd),
         }
+    }
+
+    /// As [`data`](Self::data), where no named stream is meant: those are not files of the host.
+    fn plain_data(&self) -> Result<&OwnedFd> {
+        if self.stream.is_some() { Err(NtStatus::NOT_SUPPORTED) } else { self.data() }
     }
 
     /// Runs `work` on a descriptor that can do more than name the file.
@@ -198,6 +204,18 @@ impl LocalHandle {
         let open = Arc::clone(&self.0);
         blocking(move || work(&open)).await
     }
+
+    /// Runs `work` on two files of the host.
+    async fn with_other<T: Send + 'static>(
+        &self,
+        other: &Arc<dyn Handle>,
+        work: impl FnOnce(&Open, &Open) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let other: &dyn Any = other.as_ref();
+        let other = other.downcast_ref::<Self>().ok_or(NtStatus::NOT_SUPPORTED)?;
+        let other = Arc::clone(&other.0);
+        self.run(move |open| work(open, &other)).await
+    }
 }
 
 impl Handle for LocalHandle {
@@ -247,6 +265,39 @@ impl Handle for LocalHandle {
 
     fn reserve(&self, size: u64) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.run(move |open| open.reserve(size)))
+    }
+
+    fn zero(&self, range: Range<u64>, free: bool) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.run(move |open| ranges::zero(open.plain_data()?, range, free)))
+    }
+
+    fn allocated(&self, range: Range<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Range<u64>>>> {
+        Box::pin(self.run(move |open| ranges::allocated(open.plain_data()?, range, most)))
+    }
+
+    fn copy_from<'a>(
+        &'a self,
+        source: &'a Arc<dyn Handle>,
+        from: u64,
+        to: u64,
+        length: u32,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.with_other(source, move |open, source| {
+            ranges::copy(source.plain_data()?, open.plain_data()?, from, to, length.into())
+        }))
+    }
+
+    fn share_extents<'a>(
+        &'a self,
+        source: &'a Arc<dyn Handle>,
+        from: u64,
+        to: u64,
+        length: u64,
+    ) -> BoxFuture<'a, Result<()>> {
+        // The kernel shares what it can before it copies.
+        Box::pin(self.with_other(source, move |open, source| {
+            ranges::copy(source.plain_data()?, open.plain_data()?, from, to, length)
+        }))
     }
 
     fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {

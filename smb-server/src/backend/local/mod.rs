@@ -25,6 +25,7 @@ mod meta;
 mod names;
 mod open;
 mod places;
+mod ranges;
 mod sandbox;
 mod stream;
 mod xattr;
@@ -69,6 +70,8 @@ struct Share {
     places: Places,
     read_only: bool,
     hide_unreadable: bool,
+    /// Whether the file system lets files share clusters.
+    extents: bool,
     /// Whether the file system has extended attributes.
     attributes: bool,
     /// Held while a named stream is read and written back.
@@ -81,8 +84,10 @@ impl LocalShare {
         let root = Root::open(directory.as_ref(), options.case_sensitive)?;
         let LocalOptions { read_only, hide_unreadable, .. } = options;
         let attributes = xattr::supported(root.fd());
+        let extents = !read_only && ranges::shares_extents(root.fd());
         let (places, streams) = (Places::default(), Mutex::new(()));
-        Ok(Self { share: Arc::new(Share { root, places, read_only, hide_unreadable, attributes, streams }) })
+        let share = Share { root, places, read_only, hide_unreadable, extents, attributes, streams };
+        Ok(Self { share: Arc::new(share) })
     }
 }
 
@@ -118,6 +123,8 @@ impl Backend for LocalShare {
         Capabilities {
             writable: !self.share.read_only,
             case_sensitive,
+            sparse: true,
+            extents: self.share.extents,
             named_streams: attributes,
             extended_attributes: attributes,
             security: attributes,

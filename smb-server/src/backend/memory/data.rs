@@ -4,6 +4,8 @@
 //! bytes are copied. Only cutting a file waits for the writes under way, so that none of them leaves bytes behind
 //! the new end.
 
+mod ranges;
+
 use super::quota::Quota;
 use crate::backend::Result;
 use smb_proto::status::NtStatus;

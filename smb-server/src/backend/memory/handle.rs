@@ -13,7 +13,7 @@ use smb_proto::{
     status::NtStatus,
 };
 use smb_transport::{BoxFuture, IoBuf};
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// Bytes of all extended attributes of a file: what FileEaInformation can tell.
 const MOST_EXTENDED: usize = 0xffff;
@@ -169,6 +169,18 @@ impl Handle for Open {
             self.data()?.reserve(size);
             Ok(())
         })
+    }
+
+    fn zero(&self, range: Range<u64>, free: bool) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.data()?.zero(range, free)?;
+            self.node.written(self.now());
+            Ok(())
+        })
+    }
+
+    fn allocated(&self, range: Range<u64>, most: usize) -> BoxFuture<'_, Result<Vec<Range<u64>>>> {
+        Box::pin(async move { Ok(self.data()?.allocated_ranges(range, most)) })
     }
 
     fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {

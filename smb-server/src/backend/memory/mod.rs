@@ -157,6 +157,7 @@ impl Backend for MemoryShare {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             writable: true,
+            sparse: true,
             named_streams: true,
             extended_attributes: true,
             security: true,

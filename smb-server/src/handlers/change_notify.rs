@@ -1,0 +1,25 @@
+//! CHANGE_NOTIFY — [MS-SMB2] 3.3.5.19.
+
+use crate::driver::{Answer, Outcome, Request};
+use smb_proto::{
+    msg::{Access, ChangeNotifyRequest, ChangeNotifyResponse},
+    status::NtStatus,
+};
+
+/// Waits for changes in a directory.
+pub(crate) async fn handle(request: &Request) -> Outcome {
+    let notify: ChangeNotifyRequest = request.parse()?;
+    if notify.output_len > request.conn.agreed()?.max_transact {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    request.covers(0, notify.output_len)?;
+    let open = request.open(notify.file_id)?;
+    if !open.directory {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    // FILE_LIST_DIRECTORY is the same bit.
+    open.require(Access::READ_DATA)?;
+    let limit = usize::try_from(notify.output_len).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+    let output = open.watch(notify.filter, notify.watch_tree, limit).next(limit).await?;
+    Ok(Answer::of(&ChangeNotifyResponse { output }).on(open.id))
+}
