@@ -36,6 +36,8 @@
 //! - [`credit`]: who may send how much, and in what order.
 //! - [`structures`]: every structure of the specification, and where it is.
 //!
+//! The crate's README shows more: parse, build, sign and seal, fuzz; the example `dump` shows captures.
+//!
 //! Parsing never panics, never allocates more than a small multiple of its input, and follows the peer's offsets only
 //! inside the message ([`codec::Body`]). Values without a name survive: wire enums are newtypes with constants.
 
@@ -59,6 +61,10 @@ pub mod transform;
 
 #[doc = include_str!("../STRUCTURES.md")]
 pub mod structures {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use codec::{Body, Message};
 pub use command::Command;
