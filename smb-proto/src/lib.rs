@@ -30,7 +30,7 @@
 //!
 //! - [`msg`]: a file per command, both directions; [`msg::context`] and [`msg::fsctl`] for what CREATE, NEGOTIATE and IOCTL
 //!   carry.
-//! - [`fscc`]: information classes and directory records.
+//! - [`fscc`]: information classes and directory records; [`dtyp`]: security descriptors and who they let in.
 //! - [`compound`], [`frame`], [`transform`], [`mod@compress`]: what stands around a message.
 //! - [`crypto`], [`auth`]: signing, sealing and their keys; who the user is.
 //! - [`credit`]: who may send how much, and in what order.
@@ -51,6 +51,7 @@ pub mod compress;
 pub mod credit;
 pub mod crypto;
 pub mod dialect;
+pub mod dtyp;
 pub mod error;
 pub mod frame;
 pub mod fscc;

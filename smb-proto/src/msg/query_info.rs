@@ -8,6 +8,7 @@ use crate::{
         num::{fixed, le_u8, le_u16, le_u32, len16, len32, structure_size},
     },
     command::{Command, wire_enum},
+    dtyp::SecurityInformation,
     error::ParseError,
     msg::types::FileId,
 };
@@ -36,7 +37,7 @@ pub struct QueryInfoRequest {
     pub class: u8,
     /// The most bytes wanted.
     pub output_len: u32,
-    /// For security: which parts. For extended attributes: the index to begin at.
+    /// For security: which parts ([`security_information`](Self::security_information)). For extended attributes: the index to begin at.
     pub additional_information: u32,
     /// SL_RESTART_SCAN and its kin, for extended attributes.
     pub flags: u32,
@@ -44,6 +45,27 @@ pub struct QueryInfoRequest {
     pub file_id: FileId,
     /// For quotas and extended attributes: what to look for.
     pub input: Vec<u8>,
+}
+
+impl QueryInfoRequest {
+    /// Asks for parts of the security descriptor; the answer is a
+    /// [`SecurityDescriptor`](crate::dtyp::SecurityDescriptor).
+    pub const fn security(file_id: FileId, parts: SecurityInformation, output_len: u32) -> Self {
+        Self {
+            info_type: InfoType::SECURITY,
+            class: 0,
+            output_len,
+            additional_information: parts.0,
+            flags: 0,
+            file_id,
+            input: Vec::new(),
+        }
+    }
+
+    /// For security: the parts asked for.
+    pub const fn security_information(&self) -> SecurityInformation {
+        SecurityInformation(self.additional_information)
+    }
 }
 
 const REQUEST_FIXED: usize = 40;
@@ -142,6 +164,20 @@ output_message!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As smbclient's `showacls` asks.
+    #[test]
+    fn security_is_asked_for_by_parts() {
+        let parts = SecurityInformation::ORDINARY;
+        let asked = QueryInfoRequest::security(FileId::ANY, parts, 0xffff);
+        let mut wire = Vec::new();
+        asked.emit(&mut wire);
+        assert_eq!(
+            wire[..24],
+            [41, 0, 3, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]
+        );
+        assert_eq!(asked.security_information(), parts);
+    }
     use crate::codec::testing::{Part, message_tests};
     use proptest::prelude::*;
 

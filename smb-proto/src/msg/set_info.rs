@@ -7,6 +7,7 @@ use crate::{
         num::{fixed, le_u8, le_u16, le_u32, len16, len32, structure_size},
     },
     command::Command,
+    dtyp::{SecurityDescriptor, SecurityInformation},
     error::ParseError,
     msg::{query_info::InfoType, types::FileId},
 };
@@ -19,12 +20,25 @@ pub struct SetInfoRequest {
     pub info_type: InfoType,
     /// The class, in the numbering of the type.
     pub class: u8,
-    /// For security: which parts.
+    /// For security: which parts ([`security_information`](Self::security_information)).
     pub additional_information: u32,
     /// The open.
     pub file_id: FileId,
     /// The information, in the form of the class.
     pub input: Vec<u8>,
+}
+
+impl SetInfoRequest {
+    /// Sets parts of the security descriptor.
+    pub fn security(file_id: FileId, parts: SecurityInformation, descriptor: &SecurityDescriptor) -> Self {
+        let (info_type, input) = (InfoType::SECURITY, descriptor.to_bytes());
+        Self { info_type, class: 0, additional_information: parts.0, file_id, input }
+    }
+
+    /// For security: the parts to set.
+    pub const fn security_information(&self) -> SecurityInformation {
+        SecurityInformation(self.additional_information)
+    }
 }
 
 const REQUEST_FIXED: usize = 32;
@@ -92,6 +106,16 @@ impl<'a> Message<'a> for SetInfoResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn security_is_set_by_parts() {
+        let descriptor = SecurityDescriptor::default();
+        let parts = SecurityInformation::DACL;
+        let request = SetInfoRequest::security(FileId::ANY, parts, &descriptor);
+        assert_eq!((request.info_type, request.class), (InfoType::SECURITY, 0));
+        assert_eq!(request.security_information(), parts);
+        assert_eq!(SecurityDescriptor::parse(&request.input).unwrap(), descriptor);
+    }
     use crate::codec::testing::{Part, message_tests};
     use proptest::prelude::*;
 

@@ -2,6 +2,7 @@
 
 use crate::{Any, data, layout, read};
 use smb_proto::{
+    dtyp::SecurityDescriptor,
     error::ParseError,
     fscc::{
         AllInformation, AlternateNameInformation, BasicInformation, DirectoryWriter, DispositionInformation,
@@ -66,6 +67,7 @@ fn rewrite(kind: Kind, bytes: &[u8]) -> Option<Again> {
             Fs::SECTOR_SIZE => again::<FsSectorSizeInformation>(bytes),
             _ => return None,
         },
+        Kind::Info(InfoType::SECURITY, 0) => SecurityDescriptor::parse(bytes).map(|found| found.to_bytes()),
         Kind::Info(..) => return None,
     })
 }
@@ -121,8 +123,5 @@ fn buffers_come_back_byte_for_byte() {
         }
     }
     assert!(typed.len() >= 14, "{typed:?}");
-    assert!(
-        untyped.iter().all(|kind| matches!(kind, Kind::Info(InfoType::SECURITY | InfoType::QUOTA, _))),
-        "{untyped:?}"
-    );
+    assert!(untyped.iter().all(|kind| matches!(kind, Kind::Info(InfoType::QUOTA, _))), "{untyped:?}");
 }

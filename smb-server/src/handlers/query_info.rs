@@ -7,6 +7,7 @@ use crate::{
     driver::{Answer, Outcome, Request},
 };
 use smb_proto::{
+    dtyp::SecurityInformation,
     fscc::{
         AccessInformation, AlignmentInformation, AlternateNameInformation, AttributeTagInformation,
         CompressionInformation, EaInformation, FileInformationClass, FsAttributeInformation, FsAttributes,
@@ -58,7 +59,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let output = match query.info_type {
         InfoType::FILE => file(&open, FileInformationClass(query.class)).await?,
         InfoType::FILESYSTEM => file_system(&open, FsInformationClass(query.class)).await?,
-        InfoType::SECURITY => return security_info(&open, query.additional_information, limit),
+        InfoType::SECURITY => return security_info(&open, query.security_information(), limit),
         InfoType::QUOTA => return Err(NtStatus::NOT_SUPPORTED),
         _ => return Err(NtStatus::INVALID_PARAMETER),
     };
@@ -71,9 +72,9 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     Ok(Answer::with_status(status, &QueryInfoResponse { output: bytes }).on(open.id))
 }
 
-fn security_info(open: &Open, parts: u32, limit: usize) -> Outcome {
+fn security_info(open: &Open, parts: SecurityInformation, limit: usize) -> Outcome {
     open.require(Access::READ_CONTROL)?;
-    let output = security::descriptor(parts, open.share.maximal_access());
+    let output = security::descriptor(parts, open.share.maximal_access()).to_bytes();
     if output.len() > limit {
         let needed = u32::try_from(output.len()).unwrap_or(u32::MAX).to_le_bytes();
         let error = smb_proto::msg::ErrorResponse { context_count: 0, data: needed.to_vec() };

@@ -3,6 +3,7 @@
 use super::typed::ContextData;
 use crate::{
     codec::num::{array, fixed, le_u16, le_u32, le_u64, structure_size},
+    dtyp::SecurityDescriptor,
     error::ParseError,
     fscc::{Information, ea::FullEaInformation},
     msg::types::FileTime,
@@ -23,23 +24,15 @@ impl ContextData for FullEaInformation {
 }
 
 /// SMB2_CREATE_SD_BUFFER — [MS-SMB2] 2.2.13.2.2: the security of a new file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecurityDescriptorBuffer {
-    /// A self-relative SECURITY_DESCRIPTOR ([MS-DTYP] 2.4.6).
-    pub descriptor: Vec<u8>,
-}
-
-impl ContextData for SecurityDescriptorBuffer {
+impl ContextData for SecurityDescriptor {
     const NAME: &'static [u8] = b"SecD";
 
-    /// A descriptor has at least its fixed part.
     fn parse(data: &[u8]) -> Result<Self, ParseError> {
-        fixed("security descriptor", data, array::<20>)?;
-        Ok(Self { descriptor: data.to_vec() })
+        Self::parse(data)
     }
 
     fn to_data(&self) -> Vec<u8> {
-        self.descriptor.clone()
+        self.to_bytes()
     }
 }
 
@@ -160,7 +153,7 @@ impl ContextData for SvhdxOpenDevice {
 #[cfg(test)]
 mod tests {
     use super::{super::typed::check, *};
-    use crate::{codec::field::testing::hex, fscc::ea::ExtendedAttribute};
+    use crate::{codec::field::testing::hex, dtyp::Sid, fscc::ea::ExtendedAttribute};
 
     #[test]
     fn numbers_and_ids() {
@@ -177,8 +170,8 @@ mod tests {
         let ea = ExtendedAttribute { need_ea: false, name: b"A".into(), value: b"xy".into() };
         let buffer = FullEaInformation { attributes: vec![ea] };
         assert_eq!(FullEaInformation::find(&[buffer.context()]).unwrap().unwrap(), buffer);
-        let security = SecurityDescriptorBuffer { descriptor: vec![1; 20] };
-        check(&security, &[1; 20]);
+        let security = SecurityDescriptor { owner: Some(Sid::EVERYONE), ..SecurityDescriptor::default() };
+        check(&security, &hex("01 00 0080 14000000 00000000 00000000 00000000 0101 000000000001 00000000"));
         let svhdx = SvhdxOpenDevice { data: vec![1, 2, 3] };
         assert_eq!(SvhdxOpenDevice::find(&[svhdx.context()]).unwrap().unwrap(), svhdx);
     }
