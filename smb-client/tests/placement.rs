@@ -74,7 +74,7 @@ async fn a_read_is_placed_by_several_descriptors() {
     .await;
     assert!(file.read_at(0, LEN).await.unwrap() == pattern());
     let traffic = file.session().channels()[0].traffic;
-    assert_eq!((traffic.placed, traffic.inline), (u64::try_from(LEN).unwrap(), 0));
+    assert_eq!((traffic.pushed, traffic.inline), (u64::try_from(LEN).unwrap(), 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn a_write_is_pulled() {
     buf.copy_from_slice(&pattern());
     file.write_buf_at(0, buf).await.unwrap();
     let traffic = file.session().channels()[0].traffic;
-    assert_eq!((traffic.placed, traffic.copied), (u64::try_from(LEN).unwrap(), 0));
+    assert_eq!((traffic.pulled, traffic.copied), (u64::try_from(LEN).unwrap(), 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +115,7 @@ async fn what_is_signed_or_small_travels_in_the_message() {
     let file = file_on(client, memory(&Pool::default(), None), script).await;
     assert_eq!(file.session().channels()[0].inline_because, Some(Inline::Protected));
     file.write_at(0, vec![1; LEN]).await.unwrap();
-    assert_eq!(file.session().channels()[0].traffic.placed, 0);
+    assert_eq!(file.session().channels()[0].traffic.placed(), 0);
     let file = file_on(plain().placement_threshold(LEN + 1), memory(&Pool::default(), None), script).await;
     assert_eq!(file.session().channels()[0].inline_because, None);
     file.write_at(0, vec![1; LEN]).await.unwrap();

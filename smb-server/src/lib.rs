@@ -38,6 +38,7 @@ mod share;
 mod users;
 
 pub use config::{Config, Interface, Limits, Policy};
+pub use driver::Traffic;
 pub use server::{BuildError, Builder, Handle, Server};
 pub use share::Share;
 pub use users::Users;

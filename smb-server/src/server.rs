@@ -4,7 +4,8 @@ use crate::{
     backend::stream::{StreamConsumer, StreamOptions, StreamShare},
     config::{Config, Interface, Limits, Policy},
     core::{byte_lock::ByteLocks, session::Sessions, share_mode::ShareModes, watch::Watches},
-    driver, entropy,
+    driver::{self, Traffic},
+    entropy,
     keylog::KeyLog,
     listener,
     share::Share,
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) keylog: Option<KeyLog>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) unauthenticated: Arc<Semaphore>,
+    pub(crate) counters: driver::Counters,
     shares: HashMap<String, Arc<Share>>,
     last_connection: AtomicU64,
 }
@@ -231,6 +233,7 @@ impl Builder {
             keylog: self.keylog,
             connections,
             unauthenticated,
+            counters: driver::Counters::default(),
             shares,
             last_connection: AtomicU64::new(0),
         };
@@ -374,6 +377,11 @@ impl Handle {
     /// Sessions at present.
     pub fn sessions(&self) -> usize {
         self.shared.sessions.len()
+    }
+
+    /// Data that READs and WRITEs have moved so far, over all connections, by the way it travelled.
+    pub fn traffic(&self) -> Traffic {
+        self.shared.counters.read()
     }
 
     /// Files that are open at present.

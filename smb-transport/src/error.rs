@@ -21,6 +21,14 @@ pub enum TransportError {
         /// Its number, where the system gave one.
         os_error: Option<i32>,
     },
+    /// What carries the connection says why it is gone, or why there is none.
+    #[error("{why}")]
+    Wire {
+        /// What that is nearest to among the system's errors.
+        kind: io::ErrorKind,
+        /// In words.
+        why: &'static str,
+    },
     /// A message longer than this side accepts in this state.
     #[error("message of {len} bytes is over the limit of {limit}")]
     TooLong {

@@ -4,6 +4,7 @@ mod cuts;
 mod hostile;
 #[cfg(unix)]
 mod killed;
+mod lies;
 mod namespace;
 mod placement;
 mod refusals;

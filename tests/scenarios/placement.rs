@@ -116,8 +116,15 @@ async fn placed_both_ways_in_every_dialect_that_can() {
         file.write_at(LEN as u64, pattern(LEN, 7)).await.unwrap();
         let channel = &placed.session.channels()[0];
         assert_eq!(channel.inline_because, None, "{dialect}");
-        assert_eq!(channel.traffic.placed, 3 * LEN as u64 + 10_000, "{dialect}");
+        assert_eq!(channel.traffic.placed(), 3 * LEN as u64 + 10_000, "{dialect}");
         assert_eq!(channel.traffic.inline, 0);
+        let theirs = placed.house.handle.traffic();
+        assert_eq!(
+            (theirs.pushed, theirs.pulled),
+            (channel.traffic.pushed, channel.traffic.pulled),
+            "{dialect}"
+        );
+        assert_eq!((theirs.pushed, theirs.pulled), (LEN as u64 + 10_000, 2 * LEN as u64), "{dialect}");
         assert!(placed.stored().await == [pattern(LEN, 6), pattern(LEN, 7)].concat());
         assert!(file.read_at(LEN as u64 * 5, 100_000).await.unwrap().is_empty(), "behind the end");
         file.close().await.unwrap();
@@ -136,7 +143,7 @@ async fn whole_files_are_placed() {
     let summary = bounded("upload", transfer::upload(&file, &mut source, &verify)).await.unwrap();
     assert_eq!((summary.bytes, summary.level), (SIZE, transfer::Level::Readback));
     let traffic = placed.session.channels()[0].traffic;
-    assert!(traffic.placed >= 2 * SIZE - (1 << 20) && traffic.copied == 0, "{traffic:?}");
+    assert!(traffic.placed() >= 2 * SIZE - (1 << 20) && traffic.copied == 0, "{traffic:?}");
     file.close().await.unwrap();
     until("all memory comes back", || placed.in_use() == 0).await;
 }
@@ -152,7 +159,7 @@ async fn protected_sessions_go_inline_and_say_why() {
         file.write_at(0, pattern(LEN, 6)).await.unwrap();
         let channel = &placed.session.channels()[0];
         assert_eq!(channel.inline_because, Some(Inline::Protected));
-        assert_eq!((channel.traffic.placed, channel.traffic.inline), (0, 2 * LEN as u64));
+        assert_eq!((channel.traffic.placed(), channel.traffic.inline), (0, 2 * LEN as u64));
         assert!(placed.stored().await == pattern(LEN, 6));
     }
     let house = House::new();

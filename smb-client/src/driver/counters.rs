@@ -8,16 +8,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Traffic {
     /// In messages.
     pub inline: u64,
-    /// Placed directly.
-    pub placed: u64,
+    /// Read, by the server's RDMA writes into our memory.
+    pub pushed: u64,
+    /// Written, by the server's RDMA reads of our memory.
+    pub pulled: u64,
     /// Copied once more, since they had to lie beside their header to be signed or sealed.
     pub copied: u64,
+}
+
+impl Traffic {
+    /// Placed directly, in both directions.
+    #[must_use]
+    pub fn placed(&self) -> u64 {
+        self.pushed.saturating_add(self.pulled)
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     inline: AtomicU64,
-    placed: AtomicU64,
+    pushed: AtomicU64,
+    pulled: AtomicU64,
     copied: AtomicU64,
 }
 
@@ -26,8 +37,12 @@ impl Counters {
         add(&self.inline, bytes);
     }
 
-    pub fn placed(&self, bytes: usize) {
-        add(&self.placed, bytes);
+    pub fn pushed(&self, bytes: usize) {
+        add(&self.pushed, bytes);
+    }
+
+    pub fn pulled(&self, bytes: usize) {
+        add(&self.pulled, bytes);
     }
 
     pub fn copied(&self, bytes: usize) {
@@ -36,7 +51,12 @@ impl Counters {
 
     pub fn read(&self) -> Traffic {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Traffic { inline: value(&self.inline), placed: value(&self.placed), copied: value(&self.copied) }
+        Traffic {
+            inline: value(&self.inline),
+            pushed: value(&self.pushed),
+            pulled: value(&self.pulled),
+            copied: value(&self.copied),
+        }
     }
 }
 

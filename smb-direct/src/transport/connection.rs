@@ -277,7 +277,7 @@ impl Inner {
     }
 
     /// Why the connection ended, where that was not in an orderly way.
-    fn error(&self) -> Option<TransportError> {
+    pub(super) fn error(&self) -> Option<TransportError> {
         match self.ended()? {
             DirectError::Ended { reason: CloseReason::Closed, .. } => None,
             DirectError::Ended { reason: CloseReason::Disconnected, fault: None } => {

@@ -27,7 +27,7 @@ fn because(fault: &Option<RdmaError>) -> String {
 
 impl From<DirectError> for TransportError {
     fn from(error: DirectError) -> Self {
-        let broken = |kind| Self::Io { kind, os_error: None };
+        let broken = |kind, why| Self::Wire { kind, why };
         match error {
             DirectError::Rdma(error)
             | DirectError::Ended { reason: CloseReason::Disconnected, fault: Some(error) } => lost(&error),
@@ -35,8 +35,12 @@ impl From<DirectError> for TransportError {
                 CloseReason::Closed | CloseReason::Disconnected => Self::Closed,
                 CloseReason::TooLong { len, limit } => Self::TooLong { len, limit },
                 CloseReason::NegotiationTimedOut | CloseReason::KeepaliveTimedOut => Self::TimedOut,
-                CloseReason::Refused(_) => broken(io::ErrorKind::ConnectionRefused),
-                CloseReason::Violation(_) => broken(io::ErrorKind::InvalidData),
+                CloseReason::Refused(_) => {
+                    broken(io::ErrorKind::ConnectionRefused, "the peer refused the SMB Direct negotiation")
+                }
+                CloseReason::Violation(_) => {
+                    broken(io::ErrorKind::InvalidData, "the peer broke a rule of SMB Direct")
+                }
             },
         }
     }
@@ -44,19 +48,26 @@ impl From<DirectError> for TransportError {
 
 /// A provider's error as one of the link.
 pub(super) fn lost(error: &RdmaError) -> TransportError {
-    let broken = |kind| TransportError::Io { kind, os_error: None };
-    match error {
+    let wire = |kind, why| TransportError::Wire { kind, why };
+    match *error {
         RdmaError::Closed => TransportError::Closed,
-        RdmaError::Refused | RdmaError::Rejected => broken(io::ErrorKind::ConnectionRefused),
-        RdmaError::NoDevice(_) => broken(io::ErrorKind::Unsupported),
-        RdmaError::DeviceRemoved => broken(io::ErrorKind::NotConnected),
-        RdmaError::Unreachable(_) => broken(io::ErrorKind::HostUnreachable),
-        RdmaError::PortDown => broken(io::ErrorKind::NetworkDown),
         RdmaError::TimedOut => TransportError::TimedOut,
-        RdmaError::Io(kind) => broken(*kind),
-        RdmaError::ReceiverNotReady
-        | RdmaError::RemoteAccess(_)
-        | RdmaError::Limit(_)
-        | RdmaError::Failed(_) => broken(io::ErrorKind::ConnectionReset),
+        RdmaError::Io(kind) => TransportError::Io { kind, os_error: None },
+        RdmaError::Refused => {
+            wire(io::ErrorKind::ConnectionRefused, "nobody listens for RDMA at that address")
+        }
+        RdmaError::Rejected => {
+            wire(io::ErrorKind::ConnectionRefused, "the peer rejected the RDMA connection")
+        }
+        RdmaError::NoDevice(why) => wire(io::ErrorKind::Unsupported, why),
+        RdmaError::DeviceRemoved => wire(io::ErrorKind::NotConnected, "the RDMA device was removed"),
+        RdmaError::Unreachable(why) => wire(io::ErrorKind::HostUnreachable, why),
+        RdmaError::PortDown => wire(io::ErrorKind::NetworkDown, "the port of the RDMA device is down"),
+        RdmaError::ReceiverNotReady => {
+            wire(io::ErrorKind::ConnectionReset, "a message met no posted receive that holds it")
+        }
+        RdmaError::RemoteAccess(why) | RdmaError::Limit(why) | RdmaError::Failed(why) => {
+            wire(io::ErrorKind::ConnectionReset, why)
+        }
     }
 }

@@ -35,7 +35,7 @@ impl DirectSender {
             {
                 let inner = self.connection.lock();
                 if inner.closed().is_some() {
-                    return Err(TransportError::Closed);
+                    return Err(inner.error().unwrap_or(TransportError::Closed));
                 }
                 if inner.engine.has_room() {
                     return Ok(());

@@ -33,8 +33,10 @@ impl DirectListener {
             tokio::select! {
                 Some(outcome) = self.handshakes.join_next() => {
                     // A peer that fails in its handshake is no error of the listener.
-                    if let Ok(Ok(transport)) = outcome {
-                        return Ok(transport);
+                    match outcome {
+                        Ok(Ok(transport)) => return Ok(transport),
+                        Ok(Err(error)) => tracing::info!(%error, "a peer that wanted to connect failed"),
+                        Err(_) => (),
                     }
                 }
                 incoming = self.acceptor.incoming(), if may_accept => {

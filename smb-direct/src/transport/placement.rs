@@ -78,9 +78,10 @@ impl DirectPlacement {
     }
 
     fn refused(&self) -> TransportError {
-        match self.connection.lock().fault() {
+        let inner = self.connection.lock();
+        match inner.fault() {
             Some(RdmaError::RemoteAccess(why)) => TransportError::Placement(why),
-            _ => TransportError::Closed,
+            _ => inner.error().unwrap_or(TransportError::Closed),
         }
     }
 }

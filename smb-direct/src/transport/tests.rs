@@ -149,7 +149,7 @@ async fn nobody_there_and_nobody_wanted() {
     let refused = SmbDirect::connect(&network, at(), Config::default()).await.unwrap_err();
     assert_eq!(refused, DirectError::Rdma(RdmaError::Refused));
     let refused = TransportError::from(refused);
-    assert!(matches!(refused, TransportError::Io { kind: std::io::ErrorKind::ConnectionRefused, .. }));
+    assert!(matches!(refused, TransportError::Wire { kind: std::io::ErrorKind::ConnectionRefused, .. }));
     let mut acceptor = network.listen(at()).await.unwrap();
     assert!(network.listen(at()).await.is_err(), "the address is taken");
     let (rejected, ()) = tokio::join!(SmbDirect::connect(&network, at(), Config::default()), async {

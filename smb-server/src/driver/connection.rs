@@ -1,6 +1,10 @@
 //! What the tasks of one connection share.
 
-use super::{cancel::Cancel, writer::Outgoing};
+use super::{
+    cancel::Cancel,
+    traffic::{Counters, Moved},
+    writer::Outgoing,
+};
 use crate::{
     core::{
         channel::Channel,
@@ -41,6 +45,7 @@ pub(crate) struct Conn {
     channels: Mutex<Option<HashMap<u64, Arc<Channel>>>>,
     budget: Arc<Semaphore>,
     authenticated: AtomicBool,
+    pub(super) counters: Counters,
     gone: watch::Sender<bool>,
 }
 
@@ -66,6 +71,7 @@ impl Conn {
             agreed: OnceLock::new(),
             channels: Mutex::new(Some(HashMap::new())),
             authenticated: AtomicBool::new(false),
+            counters: Counters::default(),
             gone: watch::Sender::new(false),
             shared,
             info,
@@ -125,6 +131,12 @@ impl Conn {
     /// Whether somebody has authenticated.
     pub(super) fn is_authenticated(&self) -> bool {
         self.authenticated.load(Ordering::Acquire)
+    }
+
+    /// Counts data that has taken that way, here and for the whole server.
+    pub(crate) fn count(&self, moved: Moved, bytes: usize) {
+        self.counters.add(moved, bytes);
+        self.shared.counters.add(moved, bytes);
     }
 
     /// Ends the connection because of what the peer did.

@@ -15,8 +15,11 @@ mod job;
 mod reader;
 mod request;
 mod respond;
+mod traffic;
 mod writer;
 
 pub(crate) use connection::{Conn, close_open, end_session};
 pub(crate) use reader::run;
 pub(crate) use request::{Answer, HashInto, Outcome, Payload, Request};
+pub use traffic::Traffic;
+pub(crate) use traffic::{Counters, Moved};

@@ -3,7 +3,9 @@
 use super::{
     connection::{Conn, end_session, ended},
     job::{self, Job, Taken},
-    respond, writer,
+    respond,
+    traffic::Traffic,
+    writer,
 };
 use crate::{
     core::{lock, negotiate},
@@ -98,7 +100,14 @@ async fn finish(conn: &Conn, receiver: Box<dyn RecvHalf>, writer: JoinHandle<Box
         sender.close().await;
         let _ = tokio::time::timeout(LINGER, until_closed(receiver)).await;
     }
-    tracing::debug!(conn = conn.id, "disconnected");
+    tell(conn);
+}
+
+/// Says how the data travelled: whether it was placed is proven by nothing else.
+fn tell(conn: &Conn) {
+    let Traffic { read_inline, written_inline, pushed, pulled } = conn.counters.read();
+    let (id, kind, peer) = (conn.id, conn.info.kind, conn.info.peer);
+    tracing::info!(conn = id, ?kind, ?peer, read_inline, written_inline, pushed, pulled, "disconnected");
 }
 
 async fn until_closed(mut receiver: Box<dyn RecvHalf>) {

@@ -6,7 +6,7 @@ use crate::{
         open::Open,
         placement::{self, Way},
     },
-    driver::{Answer, Outcome, Payload, Request},
+    driver::{Answer, Moved, Outcome, Payload, Request},
 };
 use smb_proto::{
     msg::{Access, ReadRequest, ReadResponse},
@@ -35,8 +35,14 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let length = u64::try_from(data.len()).unwrap_or(0);
     open.position.store(read.offset.saturating_add(length), Ordering::Relaxed);
     let answer = match way {
-        Way::Inline => inline(data)?,
-        Way::Placed { descriptors, invalidate } => placed(data, descriptors, invalidate)?,
+        Way::Inline => {
+            request.conn.count(Moved::ReadInline, data.len());
+            inline(data)?
+        }
+        Way::Placed { descriptors, invalidate } => {
+            request.conn.count(Moved::Pushed, data.len());
+            placed(data, descriptors, invalidate)?
+        }
     };
     Ok(answer.on(open.id).within(room))
 }

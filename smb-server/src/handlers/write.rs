@@ -6,7 +6,7 @@ use crate::{
         open::Open,
         placement::{self, Way},
     },
-    driver::{Answer, Outcome, Request},
+    driver::{Answer, Moved, Outcome, Request},
 };
 use smb_proto::{
     codec::{Body, Message},
@@ -37,6 +37,7 @@ pub(crate) async fn handle(request: Request) -> Outcome {
     let data = match write.way {
         Way::Inline => {
             message.narrow(write.data);
+            conn.count(Moved::WrittenInline, message.len());
             message
         }
         Way::Placed { descriptors, invalidate: token } => {
@@ -45,10 +46,12 @@ pub(crate) async fn handle(request: Request) -> Outcome {
             let placement = conn.placement.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
             let length = usize::try_from(write.length).map_err(|_| NtStatus::INVALID_PARAMETER)?;
             let into: IoBuf = conn.buffers.buffer(length);
-            cancel.shielded(placement.pull(descriptors, into)).await?.map_err(|error| {
+            let pulled = cancel.shielded(placement.pull(descriptors, into)).await?.map_err(|error| {
                 tracing::warn!(conn = conn.id, %error, "pulling the data of a WRITE failed");
                 NtStatus::INVALID_PARAMETER
-            })?
+            })?;
+            conn.count(Moved::Pulled, length);
+            pulled
         }
     };
     if !data.is_empty() {

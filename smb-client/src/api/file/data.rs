@@ -65,7 +65,7 @@ impl File {
         if placed > len || !response.data.is_empty() {
             return Err(self.violated(channel, Command::READ, "placed data does not match the request"));
         }
-        channel.counters.placed(placed);
+        channel.counters.pushed(placed);
         buf.truncate(placed);
         Ok(buf.into_bytes())
     }
@@ -131,7 +131,7 @@ impl File {
         let mut request = self.write_request(offset, size, described);
         request.kept = Some(advertised);
         let mut reply = self.exchange(request).await?;
-        channel.counters.placed(len);
+        channel.counters.pulled(len);
         if let Some(kept) = reply.kept.take() {
             kept.reclaim().await?;
         }
