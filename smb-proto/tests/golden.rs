@@ -1,6 +1,12 @@
 //! Every message of the recorded peers parses and comes back byte for byte: `tests/data/golden/README.md` tells where
 //! they are from. And: every message has a recording, and the tests of its kind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
 #[path = "golden/control.rs"]
 mod control;
@@ -10,8 +16,12 @@ mod coverage;
 mod data;
 #[path = "golden/information.rs"]
 mod information;
+#[path = "golden/judge.rs"]
+mod judge;
 #[path = "golden/layout.rs"]
 mod layout;
+#[path = "tshark/tool.rs"]
+mod tool;
 
 use data::Golden;
 use smb_proto::{
@@ -72,7 +82,7 @@ fn write(messages: &[(Header, Any<'_>)]) -> Vec<u8> {
 
 /// Checks one frame; returns which exceptions allowed it to differ, or what differs.
 fn check(golden: &Golden) -> Result<Vec<usize>, String> {
-    let wire = layout::standing_alone(golden);
+    let wire = golden.standing_alone();
     let messages = read(&wire).map_err(|error| format!("{}: {error}", golden.name))?;
     let ours = write(&messages);
     if ours == wire {

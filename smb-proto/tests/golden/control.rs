@@ -1,6 +1,6 @@
 //! The buffers of IOCTL and the create contexts in the recordings, read by their kind.
 
-use crate::{Any, data, layout, read};
+use crate::{Any, data, read};
 use smb_proto::{
     error::ParseError,
     fscc::ea::FullEaInformation,
@@ -86,7 +86,7 @@ fn data_of(is_request: bool, found: &CreateContext) -> Option<Again> {
 fn buffers() -> Vec<(String, String, Vec<u8>, Again)> {
     let mut found = Vec::new();
     for golden in data::opened() {
-        let wire = layout::standing_alone(&golden);
+        let wire = golden.standing_alone();
         for (header, body) in read(&wire).unwrap() {
             let is_request = matches!(header.role, Role::Request { .. });
             let mut push = |what: String, bytes: &[u8], again: Option<Again>| {

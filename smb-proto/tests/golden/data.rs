@@ -27,6 +27,17 @@ pub struct Golden {
     pub frame: Vec<u8>,
 }
 
+impl Golden {
+    /// The frame as it stood alone: a message cut from a compound loses its NextCommand.
+    pub fn standing_alone(&self) -> Vec<u8> {
+        let mut wire = self.frame.clone();
+        if self.is_part {
+            wire[20..24].fill(0);
+        }
+        wire
+    }
+}
+
 fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<_> = text.chars().filter_map(|c| c.to_digit(16)).collect();
     digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()

@@ -1,6 +1,6 @@
 //! The buffers of QUERY_INFO, SET_INFO and QUERY_DIRECTORY in the recordings, read by the class that was asked for.
 
-use crate::{Any, data, layout, read};
+use crate::{Any, data, read};
 use smb_proto::{
     dtyp::SecurityDescriptor,
     error::ParseError,
@@ -78,7 +78,7 @@ fn buffers() -> Vec<(String, Kind, Vec<u8>)> {
     let mut found = Vec::new();
     for golden in data::opened() {
         let set = golden.name.split_once('/').unwrap().0.to_owned();
-        let wire = layout::standing_alone(&golden);
+        let wire = golden.standing_alone();
         for (header, body) in read(&wire).unwrap() {
             let key = (set.clone(), header.session_id, header.message_id);
             let mut answer = |bytes: &Vec<u8>| {

@@ -1,7 +1,5 @@
 //! Where a peer's layout legitimately differs from ours. Those messages are compared by meaning.
 
-use crate::data::Golden;
-
 /// Why a message may come back with other bytes, and which.
 pub struct Exception {
     pub reason: &'static str,
@@ -43,12 +41,3 @@ pub const EXCEPTIONS: &[Exception] = &[
         applies: |name| name.contains("sealed-request"),
     },
 ];
-
-/// The frame as it stood alone: a message cut from a compound loses its NextCommand.
-pub fn standing_alone(golden: &Golden) -> Vec<u8> {
-    let mut wire = golden.frame.clone();
-    if golden.is_part {
-        wire[20..24].fill(0);
-    }
-    wire
-}
