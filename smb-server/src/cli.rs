@@ -1,10 +1,19 @@
 //! The command line: a contract, since scripts depend on it.
 
-use clap::{Parser, ValueEnum};
-use smb_proto::dialect::{Cipher, Dialect, SigningAlgorithm};
+mod file;
+mod values;
+
+use clap::Parser;
 use smb_server::{Builder, Policy, Server, Share, backend};
 use std::{
-    error::Error, fmt::Display, io::Write, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr,
+    error::Error,
+    fmt::Display,
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+use values::{
+    CipherName, Dialects, DirectoryShare, InterfaceName, Pair, Protection, Signing, Size, StreamingShare,
 };
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -13,8 +22,11 @@ type Failure = Box<dyn Error + Send + Sync>;
 #[derive(Debug, Parser)]
 #[command(name = "smb-server", version, about)]
 pub struct Arguments {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4450")]
+    /// Reads what is not said here from a file, which can also say who may use which share.
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one. Without any, 127.0.0.1:4450.
+    #[arg(long, value_name = "ADDR:PORT")]
     listen: Vec<SocketAddr>,
     /// A user who may log on.
     #[arg(long, value_name = "NAME:PASSWORD")]
@@ -30,20 +42,20 @@ pub struct Arguments {
     stream_share: Vec<StreamingShare>,
     /// Runs a shell command for each stream, with the bytes on its standard input and SMB_STREAM_NAME set; its exit
     /// status 0 confirms the stream. Without it, streams are verified and discarded.
-    #[arg(long, value_name = "COMMAND", requires = "stream_share")]
+    #[arg(long, value_name = "COMMAND")]
     on_stream: Option<std::ffi::OsString>,
     /// Lets in unknown users, and those without a name, as guests.
     #[arg(long)]
     guest: bool,
-    /// Whether messages are signed.
-    #[arg(long, value_enum, default_value_t = Protection::Allowed)]
-    signing: Protection,
+    /// Whether messages are signed. Without it, allowed.
+    #[arg(long, value_enum)]
+    signing: Option<Protection>,
     /// Signing algorithms of 3.1.1, the preferred first: gmac, cmac, hmac.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     signing_algorithms: Vec<Signing>,
-    /// Whether messages are sealed.
-    #[arg(long, value_enum, default_value_t = Protection::Allowed)]
-    encryption: Protection,
+    /// Whether messages are sealed. Without it, allowed.
+    #[arg(long, value_enum)]
+    encryption: Option<Protection>,
     /// Ciphers, the preferred first: aes-128-gcm, aes-256-gcm, aes-128-ccm, aes-256-ccm.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     ciphers: Vec<CipherName>,
@@ -56,187 +68,15 @@ pub struct Arguments {
     /// The most credits of one connection.
     #[arg(long, value_name = "N")]
     max_credits: Option<u16>,
+    /// An address that clients are told of for further connections; without any, all that the host has.
+    #[arg(long, value_name = "ADDR[,speed=10G][,rss][,rdma]")]
+    interface: Vec<InterfaceName>,
+    /// Offers the private control codes by which smbtorture disturbs a server. For conformance suites only.
+    #[arg(long)]
+    torture_fsctl: bool,
     /// Writes the keys of all sessions to a file, for Wireshark.
     #[arg(long, value_name = "FILE")]
     keylog: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Protection {
-    Off,
-    Allowed,
-    Required,
-}
-
-impl From<Protection> for Policy {
-    fn from(protection: Protection) -> Self {
-        match protection {
-            Protection::Off => Self::Off,
-            Protection::Allowed => Self::Allowed,
-            Protection::Required => Self::Required,
-        }
-    }
-}
-
-/// `NAME:PASSWORD`.
-#[derive(Clone)]
-struct Pair {
-    name: String,
-    password: String,
-}
-
-impl std::fmt::Debug for Pair {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:..", self.name)
-    }
-}
-
-impl FromStr for Pair {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, password) = text.split_once(':').ok_or("NAME:PASSWORD is wanted")?;
-        Ok(Self { name: name.into(), password: password.into() })
-    }
-}
-
-/// `NAME=PATH` and options.
-#[derive(Debug, Clone)]
-struct DirectoryShare {
-    name: String,
-    path: PathBuf,
-    read_only: bool,
-    hide_unreadable: bool,
-}
-
-impl FromStr for DirectoryShare {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, mut rest) = text.split_once('=').ok_or("NAME=PATH is wanted")?;
-        let (mut read_only, mut hide_unreadable) = (false, false);
-        // Options stand at the end, so a path may have commas.
-        while let Some((before, option)) = rest.rsplit_once(',') {
-            match option {
-                "ro" => read_only = true,
-                "hide-unreadable" => hide_unreadable = true,
-                _ => break,
-            }
-            rest = before;
-        }
-        Ok(Self { name: name.into(), path: rest.into(), read_only, hide_unreadable })
-    }
-}
-
-/// `NAME` and an option.
-#[derive(Debug, Clone)]
-struct StreamingShare {
-    name: String,
-    commit_on_close: bool,
-}
-
-impl FromStr for StreamingShare {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, commit_on_close) = match text.split_once(',') {
-            None => (text, false),
-            Some((name, "commit-on-close")) => (name, true),
-            Some(_) => return Err("the only option is commit-on-close"),
-        };
-        Ok(Self { name: name.into(), commit_on_close })
-    }
-}
-
-/// A name of one of several values.
-fn choose<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
-    let found = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-        format!("one of {} is wanted", known.join(", "))
-    })
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Signing(SigningAlgorithm);
-
-impl FromStr for Signing {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        choose(
-            text,
-            &[
-                ("gmac", SigningAlgorithm::AES_GMAC),
-                ("cmac", SigningAlgorithm::AES_CMAC),
-                ("hmac", SigningAlgorithm::HMAC_SHA256),
-            ],
-        )
-        .map(Self)
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct CipherName(Cipher);
-
-impl FromStr for CipherName {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        choose(
-            text,
-            &[
-                ("aes-128-gcm", Cipher::AES_128_GCM),
-                ("aes-256-gcm", Cipher::AES_256_GCM),
-                ("aes-128-ccm", Cipher::AES_128_CCM),
-                ("aes-256-ccm", Cipher::AES_256_CCM),
-            ],
-        )
-        .map(Self)
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Dialects(RangeInclusive<Dialect>);
-
-impl FromStr for Dialects {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let one = |text: &str| {
-            choose(
-                text,
-                &[
-                    ("2.0.2", Dialect::SMB_2_0_2),
-                    ("2.1", Dialect::SMB_2_1),
-                    ("3.0", Dialect::SMB_3_0),
-                    ("3.0.2", Dialect::SMB_3_0_2),
-                    ("3.1.1", Dialect::SMB_3_1_1),
-                ],
-            )
-        };
-        match text.split_once("..") {
-            Some((min, max)) => Ok(Self(one(min)?..=one(max)?)),
-            None => one(text).map(|only| Self(only..=only)),
-        }
-    }
-}
-
-/// Bytes, with K, M or G behind them.
-#[derive(Debug, Clone, Copy)]
-struct Size(u32);
-
-impl FromStr for Size {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (digits, shift) = match text.as_bytes().last() {
-            Some(b'K' | b'k') => (text.get(..text.len() - 1), 10),
-            Some(b'M' | b'm') => (text.get(..text.len() - 1), 20),
-            Some(b'G' | b'g') => (text.get(..text.len() - 1), 30),
-            _ => (Some(text), 0),
-        };
-        let number: Option<u64> = digits.and_then(|digits| digits.parse().ok());
-        let bytes =
-            number.and_then(|number| number.checked_mul(1 << shift)).and_then(|bytes| bytes.try_into().ok());
-        match bytes {
-            Some(bytes) if bytes >= 65_536 => Ok(Self(bytes)),
-            _ => Err("a size from 64K on is wanted".into()),
-        }
-    }
 }
 
 /// Diagnostics go to standard error, filtered by RUST_LOG.
@@ -251,8 +91,27 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
 }
 
-async fn serve(arguments: Arguments) -> Result<(), Failure> {
-    let server = builder(arguments)?.build()?;
+impl Arguments {
+    /// The names of all shares.
+    fn share_names(&self) -> impl Iterator<Item = &str> {
+        let directories = self.share.iter().map(|share| &share.name);
+        let streams = self.stream_share.iter().map(|share| &share.name);
+        directories.chain(&self.memory_share).chain(streams).map(String::as_str)
+    }
+}
+
+async fn serve(mut arguments: Arguments) -> Result<(), Failure> {
+    let access = match arguments.config.take() {
+        Some(path) => file::complete(&mut arguments, &path)?,
+        None => file::Access::default(),
+    };
+    if arguments.listen.is_empty() {
+        arguments.listen.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 4450));
+    }
+    if arguments.on_stream.is_some() && arguments.stream_share.is_empty() {
+        return Err("--on-stream is of no use without a --stream-share".into());
+    }
+    let server = builder(arguments, &access)?.build()?;
     let stop = stop_signal()?;
     let mut out = std::io::stdout().lock();
     for address in server.local_addrs() {
@@ -264,11 +123,15 @@ async fn serve(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn builder(arguments: Arguments) -> Result<Builder, Failure> {
+fn builder(arguments: Arguments, access: &file::Access) -> Result<Builder, Failure> {
     let mut builder = Server::builder()
         .guest(arguments.guest)
-        .signing(arguments.signing.into())
-        .encryption(arguments.encryption.into());
+        .torture_fsctl(arguments.torture_fsctl)
+        .signing(arguments.signing.map_or(Policy::default(), Into::into))
+        .encryption(arguments.encryption.map_or(Policy::default(), Into::into));
+    for InterfaceName(interface) in arguments.interface {
+        builder = builder.interface(interface);
+    }
     for address in arguments.listen {
         builder = builder.listen(address);
     }
@@ -276,13 +139,15 @@ fn builder(arguments: Arguments) -> Result<Builder, Failure> {
         builder = builder.user(&name, &password);
     }
     for share in arguments.share {
-        builder = builder.share(directory(share)?);
+        builder = builder.share(restricted(directory(share)?, access));
     }
     for name in arguments.memory_share {
-        builder = builder.memory_share(&name);
+        let share = Share::new(name, backend::MemoryShare::new());
+        builder = builder.share(restricted(share, access));
     }
     for share in arguments.stream_share {
-        builder = builder.share(streaming(share, arguments.on_stream.as_deref())?);
+        let share = streaming(share, arguments.on_stream.as_deref())?;
+        builder = builder.share(restricted(share, access));
     }
     if !arguments.signing_algorithms.is_empty() {
         let list: Vec<_> =
@@ -306,6 +171,13 @@ fn builder(arguments: Arguments) -> Result<Builder, Failure> {
         builder = builder.keylog(&path).map_err(|error| describe("key log", &path.display(), &error))?;
     }
     Ok(builder)
+}
+
+/// Keeps everybody out of a share but those whom the configuration file lets in.
+fn restricted(share: Share, access: &file::Access) -> Share {
+    let Some(members) = access.get(&share.name().to_lowercase()) else { return share };
+    let share = members.users.iter().fold(share, |share, user| share.allow(user));
+    members.read_only_users.iter().fold(share, |share, user| share.allow_reading(user))
 }
 
 fn describe(what: &str, which: &dyn Display, error: &dyn Display) -> Failure {

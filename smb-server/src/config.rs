@@ -112,6 +112,8 @@ pub struct Config {
     pub guest: bool,
     /// Whether NTLM clients must send a MIC. The Linux kernel's client never does.
     pub mic: MicPolicy,
+    /// Whether smbtorture's private control codes are offered.
+    pub torture_fsctl: bool,
     /// The addresses that clients are told of; none: those that the host has.
     pub interfaces: Vec<Interface>,
     /// Bounds.
@@ -131,6 +133,7 @@ impl Default for Config {
             ciphers: vec![Cipher::AES_128_GCM, Cipher::AES_256_GCM, Cipher::AES_128_CCM, Cipher::AES_256_CCM],
             guest: false,
             mic: MicPolicy::WhenAnnounced,
+            torture_fsctl: false,
             interfaces: Vec::new(),
             limits: Limits::default(),
         }

@@ -3,7 +3,9 @@
 use crate::{
     backend::stream::{StreamConsumer, StreamOptions, StreamShare},
     config::{Config, Interface, Limits, Policy},
-    core::{byte_lock::ByteLocks, session::Sessions, share_mode::ShareModes, watch::Watches},
+    core::{
+        byte_lock::ByteLocks, session::Sessions, share_mode::ShareModes, throttle::Throttle, watch::Watches,
+    },
     driver::{self, Traffic},
     entropy,
     keylog::KeyLog,
@@ -23,11 +25,18 @@ use std::{
     ops::RangeInclusive,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
+
+/// Addresses whose failed log-ons are remembered.
+const MOST_THROTTLED: usize = 4096;
 
 /// Why a server cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) modes: Arc<ShareModes>,
     pub(crate) byte_locks: Arc<ByteLocks>,
     pub(crate) watches: Arc<Watches>,
+    pub(crate) throttle: Mutex<Throttle>,
+    started: Instant,
     pub(crate) keylog: Option<KeyLog>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) unauthenticated: Arc<Semaphore>,
@@ -72,6 +83,11 @@ impl Shared {
     /// The share called `name`, whatever its case.
     pub(crate) fn share(&self, name: &str) -> Option<Arc<Share>> {
         self.shares.get(&name.to_lowercase()).cloned()
+    }
+
+    /// The time since the server was built.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub(crate) fn next_connection(&self) -> u64 {
@@ -170,6 +186,12 @@ impl Builder {
         self
     }
 
+    /// Offers the private control codes by which smbtorture disturbs a server. For conformance suites only.
+    pub fn torture_fsctl(mut self, offered: bool) -> Self {
+        self.config.torture_fsctl = offered;
+        self
+    }
+
     /// Tells clients of an address, instead of those that the host has.
     pub fn interface(mut self, interface: Interface) -> Self {
         self.config.interfaces.push(interface);
@@ -230,6 +252,8 @@ impl Builder {
             modes: Arc::default(),
             byte_locks: Arc::default(),
             watches: Arc::default(),
+            throttle: Mutex::new(Throttle::new(MOST_THROTTLED)),
+            started: Instant::now(),
             keylog: self.keylog,
             connections,
             unauthenticated,

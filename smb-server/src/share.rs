@@ -1,8 +1,12 @@
 //! A share: a name in front of a back end.
 
-use crate::{backend::Backend, core::access};
+use crate::{
+    backend::Backend,
+    core::{access, session::Owner},
+};
 use smb_proto::msg::Access;
 use std::{
+    collections::HashMap,
     fmt,
     sync::{
         Arc,
@@ -16,6 +20,8 @@ pub struct Share {
     backend: Arc<dyn Backend>,
     read_only: bool,
     number: u64,
+    /// Who may connect, by name in lower case, and whether they may change anything; nobody: everybody may.
+    members: HashMap<String, bool>,
 }
 
 impl Share {
@@ -27,7 +33,8 @@ impl Share {
     /// As [`new`](Self::new), with a back end that others use too.
     pub fn with_backend(name: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { name: name.into(), backend, read_only: false, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { name: name.into(), backend, read_only: false, number, members: HashMap::new() }
     }
 
     /// Lets nobody change anything.
@@ -35,6 +42,30 @@ impl Share {
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
         self
+    }
+
+    /// Lets a user in, and nobody who is not let in. Guests are called `guest`, clients without a name `anonymous`.
+    #[must_use]
+    pub fn allow(mut self, user: &str) -> Self {
+        self.members.insert(user.to_lowercase(), true);
+        self
+    }
+
+    /// As [`allow`](Self::allow), for reading only.
+    #[must_use]
+    pub fn allow_reading(mut self, user: &str) -> Self {
+        self.members.insert(user.to_lowercase(), false);
+        self
+    }
+
+    /// The most that somebody's opens may be granted; `None` where they are not let in.
+    pub(crate) fn access_of(&self, owner: &Owner) -> Option<Access> {
+        let may_write = match self.members.get(owner.user.as_ref()) {
+            Some(may_write) => *may_write,
+            None if self.members.is_empty() => true,
+            None => return None,
+        };
+        Some(access::maximal(self.writable() && may_write))
     }
 
     /// Its name.
@@ -50,11 +81,6 @@ impl Share {
     /// Whether anything on it can change.
     pub fn writable(&self) -> bool {
         !self.read_only && self.backend.capabilities().writable
-    }
-
-    /// The most its opens may be granted.
-    pub fn maximal_access(&self) -> Access {
-        access::maximal(self.writable())
     }
 
     /// Tells shares apart.

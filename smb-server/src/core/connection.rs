@@ -33,6 +33,8 @@ pub struct Exchange {
     pub preauth: PreauthHash,
     /// The session that is authenticated again.
     pub again: Option<Arc<Session>>,
+    /// Its first token was answered: the next proves something, or does not.
+    pub begun: bool,
 }
 
 /// The state of a connection.

@@ -19,11 +19,13 @@ pub struct Needs {
     pub even_expired: bool,
     /// It can be cancelled while it waits: giving it up midway leaves nothing behind.
     pub cancellable: bool,
+    /// It may wait for what others do, for as long as they do not: a server that stops gives it up.
+    pub waits: bool,
 }
 
 /// What `command` needs; `None` for one that is unknown.
 pub fn needs(command: Command) -> Option<Needs> {
-    let plain = Needs { session: true, tree: true, even_expired: false, cancellable: false };
+    let plain = Needs { session: true, tree: true, even_expired: false, cancellable: false, waits: false };
     Some(match command {
         Command::NEGOTIATE | Command::SESSION_SETUP | Command::ECHO | Command::CANCEL => {
             Needs { session: false, tree: false, even_expired: true, ..plain }
@@ -33,13 +35,11 @@ pub fn needs(command: Command) -> Option<Needs> {
         Command::TREE_DISCONNECT | Command::CLOSE | Command::OPLOCK_BREAK => {
             Needs { even_expired: true, ..plain }
         }
-        Command::LOCK => Needs { even_expired: true, cancellable: true, ..plain },
-        Command::FLUSH
-        | Command::READ
-        | Command::WRITE
-        | Command::QUERY_DIRECTORY
-        | Command::CHANGE_NOTIFY
-        | Command::IOCTL => Needs { cancellable: true, ..plain },
+        Command::LOCK => Needs { even_expired: true, cancellable: true, waits: true, ..plain },
+        Command::CHANGE_NOTIFY => Needs { cancellable: true, waits: true, ..plain },
+        Command::FLUSH | Command::READ | Command::WRITE | Command::QUERY_DIRECTORY | Command::IOCTL => {
+            Needs { cancellable: true, ..plain }
+        }
         Command::CREATE | Command::QUERY_INFO | Command::SET_INFO => plain,
         _ => return None,
     })

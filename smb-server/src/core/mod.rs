@@ -30,6 +30,7 @@ pub mod pending;
 pub mod placement;
 pub mod session;
 pub mod share_mode;
+pub mod throttle;
 pub mod tree;
 pub mod watch;
 

@@ -58,6 +58,8 @@ pub struct Open {
     pub tree_id: u32,
     /// The share.
     pub share: Arc<Share>,
+    /// The most that its share connection allows.
+    pub maximal: Access,
     /// What it may do.
     pub granted: Access,
     /// Whether it is a directory.
@@ -88,6 +90,8 @@ pub struct NewOpen {
     pub tree_id: u32,
     /// The share.
     pub share: Arc<Share>,
+    /// The most that its share connection allows.
+    pub maximal: Access,
     /// What it may do.
     pub granted: Access,
     /// Whether it is a directory.
@@ -115,6 +119,7 @@ impl Open {
             id: new.id,
             tree_id: new.tree_id,
             share: new.share,
+            maximal: new.maximal,
             granted: new.granted,
             directory: new.directory,
             delete_on_close: new.delete_on_close,

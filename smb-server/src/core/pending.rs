@@ -46,6 +46,8 @@ pub struct AsyncLimits {
 struct Entry<C> {
     cancel: C,
     bytes: usize,
+    /// It waits for what somebody else may do, perhaps for ever.
+    idle: bool,
     async_id: Option<u64>,
 }
 
@@ -76,9 +78,9 @@ impl<C> Pending<C> {
         }
     }
 
-    /// A request of `bytes` was taken in. True where a CANCEL came before it.
-    pub fn begin(&mut self, message_id: u64, bytes: usize, cancel: C) -> bool {
-        self.requests.insert(message_id, Entry { cancel, bytes, async_id: None });
+    /// A request of `bytes` was taken in; an `idle` one waits for what others do. True where a CANCEL came before it.
+    pub fn begin(&mut self, message_id: u64, bytes: usize, idle: bool, cancel: C) -> bool {
+        self.requests.insert(message_id, Entry { cancel, bytes, idle, async_id: None });
         self.early.remove(&message_id)
     }
 
@@ -122,6 +124,11 @@ impl<C> Pending<C> {
         found
     }
 
+    /// What cancels the idle requests, for which nobody need wait.
+    pub fn idle(&self) -> impl Iterator<Item = &C> {
+        self.requests.values().filter(|entry| entry.idle).map(|entry| &entry.cancel)
+    }
+
     /// Whether none waits.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
@@ -136,7 +143,7 @@ mod tests {
     #[test]
     fn found_by_both_names_until_finished() {
         let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 5 });
-        assert!(!pending.begin(7, 10, "seven"));
+        assert!(!pending.begin(7, 10, false, "seven"));
         assert_eq!(pending.cancel(Target::Message(7)), Some(&"seven"));
         let id = pending.go_async(7).unwrap();
         assert_eq!(pending.cancel(Target::Async(id)), Some(&"seven"));
@@ -149,28 +156,36 @@ mod tests {
     fn a_cancel_waits_for_a_request_only_while_a_frame_is_opened() {
         let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 2 });
         assert!(pending.cancel(Target::Message(7)).is_none());
-        assert!(!pending.begin(7, 10, ()), "nothing was being opened");
+        assert!(!pending.begin(7, 10, false, ()), "nothing was being opened");
         pending.opening();
         pending.opening();
         (10..20).for_each(|id| assert!(pending.cancel(Target::Message(id)).is_none()));
-        assert!(pending.begin(10, 10, ()), "cancelled before it came");
-        assert!(!pending.begin(19, 10, ()), "beyond the bound");
+        assert!(pending.begin(10, 10, false, ()), "cancelled before it came");
+        assert!(!pending.begin(19, 10, false, ()), "beyond the bound");
         pending.opened();
-        assert!(pending.begin(11, 10, ()), "the other frame may have it");
+        assert!(pending.begin(11, 10, false, ()), "the other frame may have it");
         pending.cancel(Target::Message(12));
         pending.opened();
-        assert!(!pending.begin(12, 10, ()), "it was in neither");
+        assert!(!pending.begin(12, 10, false, ()), "it was in neither");
     }
 
     #[test]
     fn waiting_bytes_are_bounded() {
         let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 5 });
-        pending.begin(1, 60, ());
-        pending.begin(2, 60, ());
+        pending.begin(1, 60, false, ());
+        pending.begin(2, 60, false, ());
         let first = pending.go_async(1).unwrap();
         assert_eq!(pending.go_async(2), None);
         pending.finish(1);
         assert_ne!(pending.go_async(2), Some(first));
         assert_eq!(pending.go_async(3), None, "unknown");
+    }
+
+    #[test]
+    fn idle_requests_are_told_apart() {
+        let mut pending = Pending::new(AsyncLimits { bytes: 100, count: 5 });
+        pending.begin(1, 10, false, "busy");
+        pending.begin(2, 10, true, "idle");
+        assert_eq!(pending.idle().collect::<Vec<_>>(), [&"idle"]);
     }
 }

@@ -28,6 +28,13 @@ pub struct Tree {
     pub maximal: Access,
 }
 
+impl Tree {
+    /// Whether anything can be changed through it.
+    pub fn writable(&self) -> bool {
+        self.maximal.intersects(Access::WRITE_DATA)
+    }
+}
+
 /// The share connections of one session.
 #[derive(Debug)]
 pub struct Trees {

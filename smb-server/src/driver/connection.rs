@@ -46,6 +46,7 @@ pub(crate) struct Conn {
     budget: Arc<Semaphore>,
     authenticated: AtomicBool,
     pub(super) counters: Counters,
+    padded_reads: AtomicBool,
     gone: watch::Sender<bool>,
 }
 
@@ -72,6 +73,7 @@ impl Conn {
             channels: Mutex::new(Some(HashMap::new())),
             authenticated: AtomicBool::new(false),
             counters: Counters::default(),
+            padded_reads: AtomicBool::new(false),
             gone: watch::Sender::new(false),
             shared,
             info,
@@ -137,6 +139,16 @@ impl Conn {
     pub(crate) fn count(&self, moved: Moved, bytes: usize) {
         self.counters.add(moved, bytes);
         self.shared.counters.add(moved, bytes);
+    }
+
+    /// READs are to be answered with room between the fixed part and the data: smbtorture asks for that.
+    pub(crate) fn pad_reads(&self) {
+        self.padded_reads.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they are.
+    pub(crate) fn pads_reads(&self) -> bool {
+        self.padded_reads.load(Ordering::Relaxed)
     }
 
     /// Ends the connection because of what the peer did.

@@ -54,16 +54,22 @@ impl Taken {
     /// Takes note of it.
     pub(super) fn new(conn: &Arc<Conn>, header: Header, range: Range<usize>) -> Self {
         let taken = Self { header, range, cancel: Arc::default(), conn: conn.clone() };
+        let needs = taken.needs();
+        let idle = needs.is_some_and(|needs| needs.waits);
         if taken.cancellable()
-            && lock(&conn.pending).begin(header.message_id, taken.range.len(), taken.cancel.clone())
+            && lock(&conn.pending).begin(header.message_id, taken.range.len(), idle, taken.cancel.clone())
         {
             taken.cancel.cancel();
         }
         taken
     }
 
+    fn needs(&self) -> Option<Needs> {
+        dispatch::needs(self.header.command)
+    }
+
     fn cancellable(&self) -> bool {
-        dispatch::needs(self.header.command).is_some_and(|needs| needs.cancellable)
+        self.needs().is_some_and(|needs| needs.cancellable)
     }
 }
 
@@ -87,18 +93,20 @@ pub(super) struct Job {
 /// Runs a frame's requests and sends their answers.
 pub(super) async fn run(conn: Arc<Conn>, job: Job) {
     let Job { mut frame, parts, sealed, slot } = job;
-    let compound = parts.len() > 1;
+    let count = parts.len();
+    let compound = count > 1;
     let mut chain = Chain::default();
     let mut drafts = Vec::with_capacity(parts.len());
-    for taken in parts {
+    for (index, taken) in parts.into_iter().enumerate() {
         let message = if compound {
             IoBuf::copied(frame.get(taken.range.clone()).unwrap_or(&[]))
         } else {
             std::mem::replace(&mut frame, IoBuf::alloc(0))
         };
         let header = taken.header;
+        let last = index + 1 == count;
         let mut part =
-            Part { conn: &conn, header, taken, sealed: sealed.as_ref(), compound, drafts: &mut drafts };
+            Part { conn: &conn, header, taken, sealed: sealed.as_ref(), compound, last, drafts: &mut drafts };
         if let Some(draft) = part.run(message, &mut chain).await {
             drafts.push(draft);
         }
@@ -117,6 +125,7 @@ struct Part<'a> {
     taken: Taken,
     sealed: Option<&'a Arc<Session>>,
     compound: bool,
+    last: bool,
     /// The answers to those before it that were not sent yet.
     drafts: &'a mut Vec<Draft>,
 }
@@ -202,6 +211,7 @@ impl Part<'_> {
             tree,
             chain,
             compound: self.compound,
+            last: self.last,
             holds_room: self.drafts.iter().any(Draft::holds_room),
             cancel: self.taken.cancel.clone(),
         })
@@ -271,7 +281,7 @@ fn verify(channel: &Channel, message: &mut IoBuf) -> Result<(), NtStatus> {
 }
 
 /// What `future` comes to without waiting.
-pub(super) async fn poll_once<F: Future>(future: &mut Pin<&mut F>) -> Option<F::Output> {
+pub(crate) async fn poll_once<F: Future>(future: &mut Pin<&mut F>) -> Option<F::Output> {
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => Poll::Ready(None),

@@ -19,6 +19,7 @@ mod traffic;
 mod writer;
 
 pub(crate) use connection::{Conn, close_open, end_session};
+pub(crate) use job::poll_once;
 pub(crate) use reader::run;
 pub(crate) use request::{Answer, HashInto, Outcome, Payload, Request};
 pub use traffic::Traffic;

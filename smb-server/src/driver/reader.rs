@@ -84,6 +84,7 @@ async fn end_sessions(conn: &Conn) {
 async fn finish(conn: &Conn, receiver: Box<dyn RecvHalf>, writer: JoinHandle<Box<dyn SendHalf>>) {
     let limits = &conn.shared.config.limits;
     if !conn.is_gone() {
+        lock(&conn.pending).idle().for_each(|cancel| cancel.cancel());
         let all = u32::try_from(limits.max_pending.max(1)).unwrap_or(u32::MAX);
         let idle = tokio::time::timeout(limits.drain, conn.slots.acquire_many(all));
         tokio::select! {

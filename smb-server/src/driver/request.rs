@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) chain: Chain,
     /// It is one of several in its frame.
     pub(crate) compound: bool,
+    /// None follows it in its frame.
+    pub(crate) last: bool,
     /// One before it in its frame holds room for its answer, until all of the frame is answered.
     pub(crate) holds_room: bool,
     /// How it is given up while it waits.

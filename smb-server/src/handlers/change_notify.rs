@@ -1,10 +1,11 @@
 //! CHANGE_NOTIFY — [MS-SMB2] 3.3.5.19.
 
-use crate::driver::{Answer, Outcome, Request};
+use crate::driver::{Answer, Outcome, Request, poll_once};
 use smb_proto::{
     msg::{Access, ChangeNotifyRequest, ChangeNotifyResponse},
     status::NtStatus,
 };
+use std::pin::pin;
 
 /// Waits for changes in a directory.
 pub(crate) async fn handle(request: &Request) -> Outcome {
@@ -20,6 +21,12 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     // FILE_LIST_DIRECTORY is the same bit.
     open.require(Access::READ_DATA)?;
     let limit = usize::try_from(notify.output_len).map_err(|_| NtStatus::INVALID_PARAMETER)?;
-    let output = open.watch(notify.filter, notify.watch_tree, limit).next(limit).await?;
+    let mut next = pin!(open.watch(notify.filter, notify.watch_tree, limit).next(limit));
+    // What follows in the frame does not wait for it, as on Windows.
+    let output = match poll_once(&mut next).await {
+        Some(output) => output?,
+        None if !request.last => return Err(NtStatus::INTERNAL_ERROR),
+        None => next.await?,
+    };
     Ok(Answer::of(&ChangeNotifyResponse { output }).on(open.id))
 }

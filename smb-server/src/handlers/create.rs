@@ -102,6 +102,10 @@ struct Creation<'a> {
 }
 
 impl Creation<'_> {
+    fn writable(&self) -> bool {
+        self.request.tree.as_ref().is_some_and(|tree| tree.writable())
+    }
+
     fn check(&self) -> Result<(), NtStatus> {
         let deletes = self.create.options.contains(CreateOptions::DELETE_ON_CLOSE);
         if deletes && (!self.granted.contains(Access::DELETE) || self.path.is_empty()) {
@@ -114,7 +118,7 @@ impl Creation<'_> {
         }
         let changes =
             !matches!(self.create.disposition, CreateDisposition::OPEN | CreateDisposition::OPEN_IF);
-        if changes && !self.share.writable() {
+        if changes && !self.writable() {
             return Err(NtStatus::ACCESS_DENIED);
         }
         Ok(())
@@ -145,7 +149,7 @@ impl Creation<'_> {
             }
             // What could not be created on a share that nothing is created on.
             Err(NtStatus::OBJECT_NAME_NOT_FOUND)
-                if self.create.disposition == CreateDisposition::OPEN_IF && !self.share.writable() =>
+                if self.create.disposition == CreateDisposition::OPEN_IF && !self.writable() =>
             {
                 Err(NtStatus::ACCESS_DENIED)
             }
@@ -182,7 +186,7 @@ impl Creation<'_> {
         let existing = match self.create.disposition {
             CreateDisposition::OPEN | CreateDisposition::OVERWRITE => Existing::Required,
             CreateDisposition::CREATE => Existing::Forbidden,
-            CreateDisposition::OPEN_IF if !self.share.writable() => Existing::Required,
+            CreateDisposition::OPEN_IF if !self.writable() => Existing::Required,
             _ => Existing::Welcome,
         };
         OpenRequest {
@@ -255,6 +259,7 @@ impl Creation<'_> {
             id: FileId { persistent: entropy::random_id(), volatile: entropy::random_id() },
             tree_id: self.request.tree()?.id,
             share: self.share.clone(),
+            maximal: self.request.tree()?.maximal,
             granted,
             directory: metadata.is_directory(),
             delete_on_close: self.create.options.contains(CreateOptions::DELETE_ON_CLOSE),
@@ -295,7 +300,7 @@ fn respond(create: &CreateRequest, open: &Open, action: CreateAction, metadata: 
 fn contexts(create: &CreateRequest, open: &Open, metadata: &Metadata) -> Vec<CreateContext> {
     let mut contexts = Vec::new();
     if CreateContext::find(&create.contexts, MAXIMAL_ACCESS).is_some() {
-        let access = open.share.maximal_access();
+        let access = open.maximal;
         contexts.push(MaximalAccessResponse { status: NtStatus::SUCCESS, access }.context());
     }
     if CreateContext::find(&create.contexts, QUERY_ON_DISK_ID).is_some() {

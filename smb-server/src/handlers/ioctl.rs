@@ -3,6 +3,7 @@
 mod copy;
 mod interfaces;
 mod ranges;
+mod torture;
 
 use crate::{
     core::negotiate::best_dialect,
@@ -57,7 +58,10 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
         // There is no DFS here.
         CtlCode::DFS_GET_REFERRALS => Err(NtStatus::NOT_FOUND),
         CtlCode::PIPE_WAIT | CtlCode::PIPE_PEEK | CtlCode::PIPE_TRANSCEIVE => Err(NtStatus::NOT_SUPPORTED),
-        _ => on_file(request, &ioctl),
+        _ => match torture::handle(request, &ioctl).await {
+            Some(outcome) => outcome,
+            None => on_file(request, &ioctl),
+        },
     }
 }
 

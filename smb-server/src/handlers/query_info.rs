@@ -74,7 +74,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
 
 fn security_info(open: &Open, parts: SecurityInformation, limit: usize) -> Outcome {
     open.require(Access::READ_CONTROL)?;
-    let output = security::descriptor(parts, open.share.maximal_access()).to_bytes();
+    let output = security::descriptor(parts, open.maximal).to_bytes();
     if output.len() > limit {
         let needed = u32::try_from(output.len()).unwrap_or(u32::MAX).to_le_bytes();
         let error = smb_proto::msg::ErrorResponse { context_count: 0, data: needed.to_vec() };
@@ -168,7 +168,7 @@ async fn file_system(open: &Open, class: FsInformationClass) -> Result<Output, N
             ..FsControlInformation::default()
         }),
         Class::OBJECT_ID => Output::of(&object_id(open.handle.metadata().await?.key.volume)),
-        Class::SECTOR_SIZE => Output::of(&sector_size()),
+        Class::SECTOR_SIZE => Output::of(&sector_size(open)),
         _ => return Err(NtStatus::INVALID_INFO_CLASS),
     })
 }
@@ -231,15 +231,17 @@ fn attribute_information(open: &Open) -> FsAttributeInformation {
     FsAttributeInformation { attributes, maximum_component_name_length: 255, name: "NTFS".into() }
 }
 
-fn sector_size() -> FsSectorSizeInformation {
+fn sector_size(open: &Open) -> FsSectorSizeInformation {
     const ALIGNED: u32 = 3;
+    const TRIMS: u32 = 8;
+    let trims = if open.share.backend().capabilities().sparse { TRIMS } else { 0 };
     let physical = SECTOR.saturating_mul(SECTORS_PER_UNIT);
     FsSectorSizeInformation {
         logical_bytes_per_sector: SECTOR,
         physical_bytes_per_sector_for_atomicity: physical,
         physical_bytes_per_sector_for_performance: physical,
         effective_physical_bytes_per_sector: physical,
-        flags: ALIGNED,
+        flags: ALIGNED | trims,
         byte_offset_for_sector_alignment: 0,
         byte_offset_for_partition_alignment: 0,
     }

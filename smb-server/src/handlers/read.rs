@@ -15,6 +15,11 @@ use smb_proto::{
 use smb_transport::{BufferDescriptor, IoBuf, Push, Token};
 use std::sync::atomic::Ordering;
 
+/// Where DataOffset lies in the response.
+const DATA_OFFSET: usize = 2;
+/// Bytes in front of the data where smbtorture wants some.
+const PADDING: u8 = 8;
+
 /// Reads from a file.
 pub(crate) async fn handle(request: &Request) -> Outcome {
     let read: ReadRequest = request.parse()?;
@@ -37,7 +42,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let answer = match way {
         Way::Inline => {
             request.conn.count(Moved::ReadInline, data.len());
-            inline(data)?
+            inline(data, request.conn.pads_reads())?
         }
         Way::Placed { descriptors, invalidate } => {
             request.conn.count(Moved::Pushed, data.len());
@@ -60,10 +65,14 @@ fn check(request: &Request, read: &ReadRequest, open: &Open) -> Result<(), NtSta
 }
 
 /// The data in the message: the fixed part goes in front of it where it lies.
-fn inline(mut data: IoBuf) -> Result<Answer, NtStatus> {
+fn inline(mut data: IoBuf, padded: bool) -> Result<Answer, NtStatus> {
     let length = u32::try_from(data.len()).map_err(|_| NtStatus::INTERNAL_ERROR)?;
     let mut head = Vec::new();
     ReadResponse::emit_head(length, 0, 0, &mut head);
+    if padded && let Some(offset) = head.get_mut(DATA_OFFSET) {
+        *offset = offset.saturating_add(PADDING);
+        head.resize(head.len().saturating_add(PADDING.into()), 0);
+    }
     if data.is_empty() {
         // At least one byte follows the fixed part.
         data.append(&[0]).map_err(|_| NtStatus::INTERNAL_ERROR)?;

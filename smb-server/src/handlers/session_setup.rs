@@ -47,6 +47,18 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
         return Err(NtStatus::REQUEST_NOT_ACCEPTED);
     }
     let (session_id, mut exchange) = find(request)?;
+    let address = conn.info.peer.map(|peer| peer.ip());
+    if exchange.begun
+        && let Some(address) = address
+    {
+        let wait = lock(&conn.shared.throttle).admit(address, conn.shared.uptime());
+        let wait = wait.ok_or(NtStatus::REQUEST_NOT_ACCEPTED)?;
+        if !wait.is_zero() {
+            tracing::info!(conn = conn.id, ?wait, "a log-on waits for the failed ones before it");
+            tokio::time::sleep(wait).await;
+        }
+    }
+    exchange.begun = true;
     exchange.preauth.update(&request.message);
     match exchange.auth.step(&setup.token, conn.shared.accounts.as_ref()) {
         Ok(ServerStep::Continue(token)) => {
@@ -56,11 +68,17 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
             Ok(Answer { session_id: Some(session_id), hash: Some(HashInto::Exchange(session_id)), ..answer })
         }
         Ok(ServerStep::Done(done)) => {
+            if let Some(address) = address {
+                lock(&conn.shared.throttle).succeeded(address);
+            }
             let login = Login { conn, agreed: &agreed, setup: &setup, session_id };
             login.finish(exchange, done).await
         }
         Err(error) => {
             tracing::info!(conn = conn.id, %error, "authentication failed");
+            if let Some(address) = address {
+                lock(&conn.shared.throttle).failed(address, conn.shared.uptime());
+            }
             Err(error.status())
         }
     }
@@ -83,7 +101,7 @@ fn find(request: &Request) -> Result<(u64, Exchange), NtStatus> {
     }
     let session_id = if session_id == 0 { entropy::random_id() } else { session_id };
     let auth = ServerAuth::new(auth_config(&conn.shared.config));
-    Ok((session_id, Exchange { auth, preauth: core.preauth(), again }))
+    Ok((session_id, Exchange { auth, preauth: core.preauth(), again, begun: false }))
 }
 
 fn auth_config(config: &Config) -> ServerConfig {

@@ -35,7 +35,7 @@ pub(crate) fn connect(request: &Request) -> Outcome {
         (ShareType::PIPE, Target::Pipes, access::maximal(false))
     } else {
         let share = request.conn.shared.share(name).ok_or(NtStatus::BAD_NETWORK_NAME)?;
-        let maximal = share.maximal_access();
+        let maximal = share.access_of(&session.owner).ok_or(NtStatus::ACCESS_DENIED)?;
         (ShareType::DISK, Target::Disk(share), maximal)
     };
     let tree = session.trees.connect(target, maximal)?;

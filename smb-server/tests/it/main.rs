@@ -15,6 +15,7 @@ mod gated;
 mod hostile;
 mod ioctl;
 mod locks;
+mod logon;
 mod notify;
 mod peer;
 mod placement;
