@@ -74,7 +74,8 @@ impl Acl {
         let list = bytes.get(..size.into()).ok_or(ParseError::Truncated { what: WHAT })?;
         let mut rest =
             list.get(HEADER..).ok_or(ParseError::Value { what: "ACL size", value: size.into() })?;
-        let mut aces = Vec::new();
+        // Few entries are shorter than that: the list need not grow, and holds little that is only announced.
+        let mut aces = Vec::with_capacity(usize::from(number).min(rest.len() / 16));
         for _ in 0..number {
             let (behind, ace) = Ace::read(rest)?;
             aces.push(ace);

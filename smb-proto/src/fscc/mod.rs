@@ -21,6 +21,7 @@ mod information;
 mod name;
 pub mod notify;
 mod pipe;
+mod quota;
 mod rename;
 mod size;
 mod stream;
@@ -40,6 +41,7 @@ pub use name::{
     AlternateNameInformation, NameInformation, NormalizedNameInformation, ShortNameInformation, WideName,
 };
 pub use pipe::{PipeInformation, PipeLocalInformation};
+pub use quota::{QueryQuotaInfo, QuotaEntry, QuotaInformation, QuotaScope};
 pub use rename::{LinkInformation, LinkInformationEx, RenameFlags, RenameInformation, RenameInformationEx};
 pub use size::{AllocationInformation, EndOfFileInformation, ValidDataLengthInformation};
 pub use stream::{StreamEntry, StreamInformation};
