@@ -31,6 +31,7 @@
 //! - [`msg`]: a file per command, both directions; [`msg::context`] and [`msg::fsctl`] for what CREATE, NEGOTIATE and IOCTL
 //!   carry.
 //! - [`fscc`]: information classes and directory records; [`dtyp`]: security descriptors and who they let in.
+//! - [`rpc`]: DCE/RPC for the list of shares, both ends of the pipe.
 //! - [`compound`], [`frame`], [`transform`], [`mod@compress`]: what stands around a message.
 //! - [`crypto`], [`auth`]: signing, sealing and their keys; who the user is.
 //! - [`credit`]: who may send how much, and in what order.
@@ -57,6 +58,7 @@ pub mod frame;
 pub mod fscc;
 pub mod header;
 pub mod msg;
+pub mod rpc;
 pub mod status;
 pub mod transform;
 

@@ -82,12 +82,12 @@ def stop(proc, seconds=10):
 
 
 class Smbd:
-    """A private smbd. `options` are extra [global] lines.
+    """A private smbd. `options` are extra [global] lines, `sections` further shares.
 
     The SMB user is mapped to whoever runs the test, so that no account is needed and root is not either.
     """
 
-    def __init__(self, work, share=None, **options):
+    def __init__(self, work, share=None, sections="", **options):
         self.dir = Path(work) / "smbd"
         self.share = Path(share) if share else self.dir / "share"
         self.port = free_port()
@@ -129,7 +129,8 @@ class Smbd:
 [share]
 	path = {self.share}
 	read only = no
-""")
+
+{sections}""")
         subprocess.run([tool("smbpasswd"), "-c", self.conf, "-s", "-a", me], input=f"{PASSWORD}\n{PASSWORD}\n",
                        text=True, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.log = self.dir / "stdout"
