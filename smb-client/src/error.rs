@@ -162,6 +162,14 @@ pub enum TransferError {
     /// What was read back differs from what was written.
     #[error("the remote file differs from what was written: {0}")]
     Differs(&'static str),
+    /// One file or directory of a tree could not be transferred.
+    #[error("{path}: {error}")]
+    In {
+        /// Which, from the top of the tree; empty for the top itself.
+        path: String,
+        /// Why.
+        error: Arc<Error>,
+    },
     /// A task of the transfer died.
     #[error("a worker of the transfer ended without a result")]
     Worker,
@@ -177,6 +185,7 @@ impl Error {
             Self::NotSent(reason) => reason.advice(),
             // The session may be sound again; the open has to be made anew.
             Self::OpenLost(_) => Advice::NewSession,
+            Self::Transfer(TransferError::In { error, .. }) => error.advice(),
             Self::Auth(_) | Self::Usage(_) | Self::Transfer(_) => Advice::GiveUp,
         }
     }

@@ -11,3 +11,4 @@ mod refusals;
 mod stalls;
 mod streams;
 mod together;
+mod transfers;

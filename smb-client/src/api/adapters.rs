@@ -86,7 +86,7 @@ impl std::fmt::Debug for Flushing {
 
 impl FileWriter {
     pub(crate) fn new(file: File, offset: u64) -> Self {
-        Self { gathered: Gathered::new(Writes::new(file, offset)), flush: None }
+        Self { gathered: Gathered::new(Writes::new(file, offset, None)), flush: None }
     }
 }
 

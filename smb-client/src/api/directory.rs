@@ -87,7 +87,7 @@ impl Directory {
             if attached.channel().is_stingy(&compound) {
                 return Ok(Self::new(tree.open_as(create).await?, pattern));
             }
-            Self::open_and_query(tree, attached, compound, pattern).await
+            Self::open_and_query(tree, attached, compound, &create.name, pattern).await
         })
         .await
     }
@@ -97,6 +97,7 @@ impl Directory {
         tree: &Tree,
         attached: Arc<Attached>,
         compound: Vec<Request>,
+        path: &str,
         pattern: &str,
     ) -> Result<Self, Error> {
         let mut waiting = attached.channel().submit(compound).await?.into_iter();
@@ -104,7 +105,7 @@ impl Directory {
             return Err(attached.channel().error());
         };
         let created = created.answer().await?;
-        let mut directory = Self::new(File::new(tree.clone(), attached, &created.parse()?), pattern);
+        let mut directory = Self::new(File::new(tree.clone(), attached, path, &created.parse()?), pattern);
         let page = read_page(&first.answer().await?, true)?;
         directory.take(page);
         Ok(directory)

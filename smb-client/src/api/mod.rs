@@ -20,5 +20,7 @@ pub use file::{File, Lock};
 pub use info::{Metadata, MetadataChange, Space};
 pub use open::OpenOptions;
 pub use session::{ChannelInfo, Identity, Session};
+pub use tree::copy::copy as copy_file;
+pub(crate) use tree::whole::SMALL;
 pub use tree::{Copied, CopyWay, Removed, Tree};
 pub use watch::{Change, Watch};

@@ -43,6 +43,11 @@ impl OpenOptions {
         Self::file(access, CreateDisposition::OPEN_IF)
     }
 
+    /// A file to write, and to read back: created, or emptied where it is there.
+    pub fn write_and_read() -> Self {
+        Self::write().with_access(Access::READ_DATA)
+    }
+
     /// A file or directory of which only attributes are wanted.
     pub(crate) fn metadata() -> Self {
         let access = Access::READ_ATTRIBUTES | Access::SYNCHRONIZE;

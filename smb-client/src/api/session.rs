@@ -150,6 +150,11 @@ impl Session {
         self.link().channel().log_off().await;
     }
 
+    /// Whether both are one session.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// The connection now, sound or not.
     pub(crate) fn link(&self) -> Arc<Link> {
         self.inner.link.lock().unwrap_or_else(PoisonError::into_inner).clone()

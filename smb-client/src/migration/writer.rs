@@ -41,7 +41,7 @@ impl StreamWriter {
     /// Begins the stream `path` on `tree`.
     pub async fn create(tree: &Tree, path: &str) -> Result<Self, Error> {
         let file = OpenOptions::write().open(tree, path).await?;
-        let writes = Writes::new(file, 0).with_digest();
+        let writes = Writes::new(file, 0, None).with_digest(blake3::Hasher::new());
         Ok(Self { gathered: Gathered::new(writes), started: Instant::now() })
     }
 
@@ -65,7 +65,7 @@ impl StreamWriter {
     /// Writes all of `source`.
     pub async fn send(&mut self, source: &mut dyn Source, options: &TransferOptions) -> Result<u64, Error> {
         std::future::poll_fn(|cx| self.gathered.poll_cut(cx)).await?;
-        pump(source, self.gathered.writes(), options).await
+        pump(source, self.gathered.writes(), options, None).await
     }
 
     /// Ends the stream: all bytes are written, the server compares length and digest where it can, and makes them
@@ -90,7 +90,7 @@ impl StreamWriter {
         }
         drop(self.gathered);
         file.close().await?;
-        Ok(Summary { bytes, level, elapsed: self.started.elapsed(), digest: Some(digest) })
+        Ok(Summary { bytes, resumed_at: 0, level, elapsed: self.started.elapsed(), digest: Some(digest) })
     }
 }
 

@@ -15,9 +15,13 @@ pub(crate) struct Digest {
 impl Digest {
     /// An empty stream.
     pub fn new() -> Self {
+        Self::after(blake3::Hasher::new())
+    }
+
+    /// A stream that begins with what `hasher` has taken up.
+    pub fn after(mut hasher: blake3::Hasher) -> Self {
         let (jobs, work) = mpsc::channel::<Job>();
         tokio::task::spawn_blocking(move || {
-            let mut hasher = blake3::Hasher::new();
             for job in work {
                 job(&mut hasher);
             }
@@ -39,6 +43,11 @@ impl Digest {
 
     /// The digest of all that was handed in.
     pub async fn finish(self) -> Result<[u8; 32], Error> {
+        self.so_far().await
+    }
+
+    /// The digest of what was handed in until now.
+    pub async fn so_far(&self) -> Result<[u8; 32], Error> {
         let done = self.run(|hasher| *hasher.finalize().as_bytes());
         done.await.map_err(|_| TransferError::Worker.into())
     }

@@ -1,6 +1,34 @@
 //! A limit of bytes per second.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// A limit that several transfers may share; the time counts from the first byte.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    limit: Mutex<(Option<Instant>, Limit)>,
+}
+
+impl Throttle {
+    pub fn new(bytes_per_second: u64) -> Self {
+        Self { limit: Mutex::new((None, Limit::new(bytes_per_second))) }
+    }
+
+    /// Waits until `bytes` may go.
+    pub async fn pass(&self, bytes: usize) {
+        let pause = {
+            let mut guard = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+            let (started, limit) = &mut *guard;
+            limit.pass(started.get_or_insert_with(Instant::now).elapsed(), bytes)
+        };
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
 
 /// Spreads bytes over time; pure: the time comes in as "since the transfer began".
 #[derive(Debug)]

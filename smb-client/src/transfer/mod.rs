@@ -8,24 +8,31 @@
 //! Dropping the future of a transfer cancels it: nothing more is written, here or there, once its last request has been
 //! answered. What was written until then stays, incomplete: to remove it is the caller's decision.
 
+pub(crate) mod checkpoint;
 pub(crate) mod digest;
 mod download;
 pub(crate) mod limit;
+mod local;
 pub(crate) mod pipeline;
 mod progress;
 mod sink;
 mod source;
+mod tree;
 mod upload;
 
+pub use crate::api::copy_file;
 pub use download::{download, download_at};
+pub use local::{download_to, part_of, upload_file};
 pub(crate) use pipeline::{Reads, Writes};
 pub use progress::{Progress, Transferred};
 pub use sink::{FileSink, NullSink, RandomSink, Sink, WriterSink};
 pub use source::{FileSource, MemorySource, ReaderSource, Source};
+pub use tree::{TreeSummary, copy_tree, download_tree, upload_tree};
 pub use upload::upload;
 pub(crate) use upload::{check_size as upload_check_size, pump};
 
-use std::time::Duration;
+use limit::Throttle;
+use std::{sync::Arc, time::Duration};
 
 /// How sure the end of a transfer is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,8 +70,10 @@ impl std::fmt::Display for Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Bytes.
+    /// Bytes of the whole.
     pub bytes: u64,
+    /// How many of them were there already, from an earlier attempt.
+    pub resumed_at: u64,
     /// How sure.
     pub level: Level,
     /// How long it took, verification included.
@@ -74,12 +83,23 @@ pub struct Summary {
     pub digest: Option<[u8; 32]>,
 }
 
-/// How a transfer goes about it.
+impl Summary {
+    /// For what is moved by other means than those here.
+    pub fn of(bytes: u64, level: Level, elapsed: Duration) -> Self {
+        Self { bytes, resumed_at: 0, level, elapsed, digest: None }
+    }
+}
+
+/// How a transfer goes about it. Clones share limit and progress.
 #[derive(Debug, Clone, Default)]
 pub struct TransferOptions {
     pub(crate) verify: Verify,
-    pub(crate) limit: Option<u64>,
+    pub(crate) limit: Option<Arc<Throttle>>,
     pub(crate) progress: Progress,
+    pub(crate) resume: bool,
+    pub(crate) checkpoints: Option<u64>,
+    /// The most bytes under way; the client's where there is none.
+    pub(crate) window: Option<usize>,
 }
 
 impl TransferOptions {
@@ -95,10 +115,10 @@ impl TransferOptions {
         self
     }
 
-    /// At most so many bytes per second.
+    /// At most so many bytes per second, of all transfers that have these options.
     #[must_use]
     pub fn limit(mut self, bytes_per_second: u64) -> Self {
-        self.limit = Some(bytes_per_second);
+        self.limit = Some(Arc::new(Throttle::new(bytes_per_second)));
         self
     }
 
@@ -107,5 +127,38 @@ impl TransferOptions {
     pub fn progress(mut self, progress: &Progress) -> Self {
         self.progress = progress.clone();
         self
+    }
+
+    /// Keeps checkpoints, and goes on from one where there is one: [`download_to`] and [`upload_file`].
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Bytes between two checkpoints of [`resume`](Self::resume), each of which waits until what is in front of it is durable;
+    /// 256 MiB by default.
+    #[must_use]
+    pub fn checkpoint_every(mut self, bytes: u64) -> Self {
+        self.checkpoints = Some(bytes);
+        self
+    }
+
+    pub(crate) fn every(&self) -> u64 {
+        self.checkpoints.unwrap_or(checkpoint::EVERY)
+    }
+
+    /// The most bytes under way, and so the memory it takes; what
+    /// [`ClientBuilder::window`](crate::ClientBuilder::window) says without it.
+    #[must_use]
+    pub fn window(mut self, bytes: usize) -> Self {
+        self.window = Some(bytes);
+        self
+    }
+
+    /// For one of several transfers that make up this one, `at_once` at a time.
+    pub(crate) fn part(&self, window: usize, at_once: usize) -> Self {
+        let window = self.window.unwrap_or(window).checked_div(at_once).unwrap_or(1);
+        Self { progress: self.progress.part(), window: Some(window), ..self.clone() }
     }
 }

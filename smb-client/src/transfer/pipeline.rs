@@ -67,17 +67,26 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
-    /// From `offset` on.
-    pub fn new(file: File, offset: u64) -> Self {
-        let flow = Flow::bulk(file.max_write(), file.session().window());
+    /// From `offset` on, with at most `window` bytes under way.
+    pub fn new(file: File, offset: u64, window: Option<usize>) -> Self {
+        let window = window.unwrap_or_else(|| file.session().window());
+        let flow = Flow::bulk(file.max_write(), window);
         let (started, under_way) = (Instant::now(), JoinSet::new());
         Self { file, next: offset, flow, started, under_way, completed: 0, failed: None, digest: None }
     }
 
-    /// With a digest of all that is written.
-    pub fn with_digest(mut self) -> Self {
-        self.digest = Some(Digest::new());
+    /// With a digest of all that is written, behind what `hasher` has taken up.
+    pub fn with_digest(mut self, hasher: blake3::Hasher) -> Self {
+        self.digest = Some(Digest::after(hasher));
         self
+    }
+
+    /// The digest of what was handed in until now; `None` without one.
+    pub async fn digest_so_far(&self) -> Result<Option<[u8; 32]>, Error> {
+        match &self.digest {
+            Some(digest) => digest.so_far().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The digest of what was written until now.
@@ -272,16 +281,17 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// From `offset` to `end`, or to where the file ends before.
-    pub fn new(file: File, offset: u64, end: u64) -> Self {
-        let flow = Flow::bulk(file.max_read(), file.session().window());
+    /// From `offset` to `end`, or to where the file ends before, with at most `window` bytes under way.
+    pub fn new(file: File, offset: u64, end: u64, window: Option<usize>) -> Self {
+        let window = window.unwrap_or_else(|| file.session().window());
+        let flow = Flow::bulk(file.max_read(), window);
         Self { file, next: offset, end, flow, started: Instant::now(), under_way: VecDeque::new() }
     }
 
     /// For a caller who may not want much: little at first.
     pub fn gentle(file: File, offset: u64) -> Self {
         let flow = Flow::gentle(file.max_read(), file.session().window());
-        Self { flow, ..Self::new(file, offset, u64::MAX) }
+        Self { flow, ..Self::new(file, offset, u64::MAX, None) }
     }
 
     /// Begins as many reads as may be under way.

@@ -15,11 +15,15 @@ pub struct Transferred {
 
 /// Where a transfer reports to; clones are the same. Reporting never waits for whoever watches.
 #[derive(Debug, Clone)]
-pub struct Progress(Arc<watch::Sender<Transferred>>);
+pub struct Progress {
+    now: Arc<watch::Sender<Transferred>>,
+    /// What this is a part of.
+    whole: Option<Arc<watch::Sender<Transferred>>>,
+}
 
 impl Default for Progress {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Transferred::default())))
+        Self { now: Arc::new(watch::Sender::new(Transferred::default())), whole: None }
     }
 }
 
@@ -31,19 +35,43 @@ impl Progress {
 
     /// How far it is now.
     pub fn now(&self) -> Transferred {
-        *self.0.borrow()
+        *self.now.borrow()
     }
 
     /// To wait for changes.
     pub fn watch(&self) -> watch::Receiver<Transferred> {
-        self.0.subscribe()
+        self.now.subscribe()
+    }
+
+    /// For one of several transfers: what it reports is added up here.
+    pub(crate) fn part(&self) -> Self {
+        Self { whole: Some(self.now.clone()), ..Self::default() }
     }
 
     pub(crate) fn begin(&self, total: Option<u64>) {
-        self.0.send_replace(Transferred { bytes: 0, total });
+        self.now.send_replace(Transferred { bytes: 0, total });
     }
 
     pub(crate) fn reached(&self, bytes: u64) {
-        self.0.send_modify(|now| now.bytes = bytes);
+        let before = self.now.send_replace(Transferred { bytes, total: self.now().total }).bytes;
+        if let Some(whole) = &self.whole {
+            whole.send_modify(|now| now.bytes = now.bytes.saturating_add(bytes.saturating_sub(before)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_add_up() {
+        let whole = Progress::new();
+        let (one, two) = (whole.part(), whole.part());
+        one.begin(Some(10));
+        one.reached(4);
+        two.reached(5);
+        one.reached(10);
+        assert_eq!((whole.now().bytes, one.now().bytes, one.now().total), (15, 10, Some(10)));
     }
 }

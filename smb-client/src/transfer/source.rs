@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 use smb_transport::{BoxFuture, IoBuf};
-use std::{fs::File, io, io::Read};
+use std::{
+    fs::File,
+    io,
+    io::{Read, Seek},
+};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Where an upload comes from. It fills buffers of the transport, so that nothing is copied on the way.
@@ -22,10 +26,14 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Its size is what it has now, where it is a regular file.
-    pub fn new(file: File) -> io::Result<Self> {
+    /// Its size is what it has now from there on, where it is a regular file.
+    pub fn new(mut file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { size: metadata.is_file().then_some(metadata.len()), file: Some(file) })
+        let size = match metadata.is_file() {
+            true => Some(metadata.len().saturating_sub(file.stream_position()?)),
+            false => None,
+        };
+        Ok(Self { size, file: Some(file) })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     Level, Source, Summary, TransferOptions, Verify,
+    checkpoint::{Keeper, Mark, Prefix},
     digest::Digest,
-    limit::Limit,
     pipeline::{Reads, Writes},
 };
 use crate::{
@@ -23,49 +23,72 @@ pub async fn upload(
     source: &mut dyn Source,
     options: &TransferOptions,
 ) -> Result<Summary, Error> {
+    upload_from(file, source, options, None).await
+}
+
+/// The same behind what the file has already; with checkpoints.
+pub(super) async fn upload_from(
+    file: &File,
+    source: &mut dyn Source,
+    options: &TransferOptions,
+    resumed: Option<(Prefix, &Keeper)>,
+) -> Result<Summary, Error> {
     let started = Instant::now();
-    let mut writes = Writes::new(file.clone(), 0);
-    if options.verify == Verify::Readback {
-        writes = writes.with_digest();
+    let (prefix, keeper) = resumed.unzip();
+    let digests = options.verify == Verify::Readback || prefix.is_some();
+    let Prefix { len, hasher } = prefix.unwrap_or_else(Prefix::empty);
+    let mut writes = Writes::new(file.clone(), len, options.window);
+    if digests {
+        writes = writes.with_digest(hasher);
     }
-    let bytes = pump(source, &mut writes, options).await?;
+    pump(source, &mut writes, options, keeper).await?;
+    let bytes = writes.position();
     if file.opened().size > bytes {
         file.set_len(bytes).await?;
     }
     file.flush().await?;
     check_size(file, bytes).await?;
-    let mut level = Level::SizeIntegrity;
-    let mut digest = None;
+    let (mut level, mut digest) = (Level::SizeIntegrity, None);
     if let Some(running) = writes.take_digest() {
-        let expected = running.finish().await?;
-        read_back(file, bytes, expected).await?;
-        (level, digest) = (Level::Readback, Some(expected));
+        let all = running.finish().await?;
+        if options.verify == Verify::Readback {
+            read_back(file, bytes, all, options).await?;
+            level = Level::Readback;
+        }
+        digest = Some(all);
     }
-    Ok(Summary { bytes, level, elapsed: started.elapsed(), digest })
+    Ok(Summary { bytes, resumed_at: len, level, elapsed: started.elapsed(), digest })
 }
 
-/// Writes all of `source`; resolves when every write was answered.
+/// Writes all of `source`; resolves when every write was answered. Returns how much that was.
 pub(crate) async fn pump(
     source: &mut dyn Source,
     writes: &mut Writes,
     options: &TransferOptions,
+    keeper: Option<&Keeper>,
 ) -> Result<u64, Error> {
     let expected = source.size();
-    let started = Instant::now();
-    let mut limit = options.limit.map(Limit::new);
     let start = writes.position();
-    options.progress.begin(expected);
+    let mut kept_at = start;
+    options.progress.begin(expected.map(|size| start.saturating_add(size)));
+    let reached = |writes: &Writes| options.progress.reached(start.saturating_add(writes.completed()));
     loop {
         writes.room().await?;
-        options.progress.reached(writes.completed());
+        reached(writes);
+        if let Some(keeper) = keeper
+            && writes.position().saturating_sub(kept_at) >= options.every()
+        {
+            kept_at = writes.position();
+            keep(writes, keeper).await?;
+        }
         let (offset, chunk) = (writes.position(), writes.chunk());
         let buf = writes.file().session().buffer(chunk);
         let buf = fill(source, buf, offset).await?;
         if buf.is_empty() {
             break;
         }
-        if let Some(limit) = &mut limit {
-            tokio::time::sleep(limit.pass(started.elapsed(), buf.len())).await;
+        if let Some(limit) = &options.limit {
+            limit.pass(buf.len()).await;
         }
         let last = buf.len() < chunk;
         writes.push(buf);
@@ -74,12 +97,20 @@ pub(crate) async fn pump(
         }
     }
     writes.done().await?;
-    options.progress.reached(writes.completed());
+    reached(writes);
     let found = writes.position().saturating_sub(start);
     match expected {
         Some(expected) if found < expected => Err(TransferError::SourceShrank { expected, found }.into()),
         _ => Ok(found),
     }
+}
+
+/// Keeps a checkpoint of what is written, once it is durable.
+async fn keep(writes: &mut Writes, keeper: &Keeper) -> Result<(), Error> {
+    writes.done().await?;
+    writes.file().flush().await?;
+    let digest = writes.digest_so_far().await?.ok_or(TransferError::Worker)?;
+    keeper.keep(Mark { offset: writes.position(), digest }).await
 }
 
 async fn fill(source: &mut dyn Source, buf: IoBuf, offset: u64) -> Result<IoBuf, Error> {
@@ -94,9 +125,14 @@ pub(crate) async fn check_size(file: &File, expected: u64) -> Result<(), Error> 
 }
 
 /// Whether the server's bytes have that digest.
-async fn read_back(file: &File, size: u64, expected: [u8; 32]) -> Result<(), Error> {
+async fn read_back(
+    file: &File,
+    size: u64,
+    expected: [u8; 32],
+    options: &TransferOptions,
+) -> Result<(), Error> {
     let digest = Digest::new();
-    let mut reads = Reads::new(file.clone(), 0, size);
+    let mut reads = Reads::new(file.clone(), 0, size, options.window);
     let mut found = 0u64;
     while let Some(piece) = reads.next().await {
         let (_, bytes) = piece?;

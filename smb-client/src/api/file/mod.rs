@@ -53,14 +53,16 @@ struct Inner {
     /// The share connection it was opened on: it ends with it.
     attached: Arc<Attached>,
     id: FileId,
+    name: String,
     opened: Metadata,
     closed: AtomicBool,
 }
 
 impl File {
-    pub(crate) fn new(tree: Tree, attached: Arc<Attached>, response: &CreateResponse) -> Self {
+    pub(crate) fn new(tree: Tree, attached: Arc<Attached>, name: &str, response: &CreateResponse) -> Self {
+        let name = name.to_owned();
         let (id, opened, closed) = (response.file_id, Metadata::of_create(response), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { tree, attached, id, opened, closed }) }
+        Self { inner: Arc::new(Inner { tree, attached, id, name, opened, closed }) }
     }
 
     /// What was known of it when it was opened.
@@ -70,6 +72,11 @@ impl File {
 
     pub(crate) fn id(&self) -> FileId {
         self.inner.id
+    }
+
+    /// Its path on the share when it was opened, with `\` between its components.
+    pub fn name(&self) -> &str {
+        &self.inner.name
     }
 
     pub(crate) fn attached(&self) -> &Attached {

@@ -5,18 +5,17 @@ use crate::{
     api::{File, OpenOptions},
     core::copy::CopyLimits,
     error::{Error, TransferError},
-    transfer::{Reads, TransferOptions, Writes, limit::Limit, upload_check_size},
+    transfer::{Reads, TransferOptions, Writes, upload_check_size},
 };
 use smb_proto::{
     command::Command,
     error::{PeerViolation, StatusError},
     msg::{
-        Access, CtlCode, IoctlResponse,
+        CtlCode, IoctlResponse,
         fsctl::copychunk::{CopyChunkRequest, CopyChunkResponse, ResumeKeyResponse},
     },
     status::NtStatus,
 };
-use tokio::time::Instant;
 
 /// How a copy was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,18 +44,23 @@ impl Tree {
     /// On failure, or when its future is dropped, the target is incomplete, and stays.
     pub async fn copy(&self, from: &str, to: &str, options: &TransferOptions) -> Result<Copied, Error> {
         let source = self.open(from).await?;
-        let write = OpenOptions::write();
-        let target = write.with_access(Access::READ_DATA).open(self, to).await?;
+        // Some servers want to read the target, too.
+        let target = OpenOptions::write_and_read().open(self, to).await?;
         copy(&source, &target, options).await
     }
 }
 
 /// Copies all of `source` to the start of `target`, which must be open for writing, makes it durable and checks its size.
 /// See [`Tree::copy`].
-pub(crate) async fn copy(source: &File, target: &File, options: &TransferOptions) -> Result<Copied, Error> {
+pub async fn copy(source: &File, target: &File, options: &TransferOptions) -> Result<Copied, Error> {
     let size = source.opened().size;
     options.progress.begin(Some(size));
-    let way = match on_server(source, target, size, options).await? {
+    let refusal = match source.session().is_same(target.session()) {
+        true => on_server(source, target, size, options).await?,
+        // The key that names the source is the session's.
+        false => Some(NtStatus::NOT_SAME_DEVICE),
+    };
+    let way = match refusal {
         None => CopyWay::Server,
         Some(refusal) => {
             through_client(source, target, size, options).await?;
@@ -95,7 +99,6 @@ async fn on_server(
         Ok(output) => ResumeKeyResponse::parse(&output)?.key,
         Err(error) => return error.status().filter(|status| is_refusal(*status)).map(Some).ok_or(error),
     };
-    let (started, mut limit) = (Instant::now(), options.limit.map(Limit::new));
     let (mut limits, mut told, mut offset) = (CopyLimits::default(), false, 0);
     while offset < size {
         let request = CopyChunkRequest { source_key: key, chunks: limits.chunks(offset, size) };
@@ -130,9 +133,8 @@ async fn on_server(
         }
         offset = offset.saturating_add(copied);
         options.progress.reached(offset);
-        if let Some(limit) = &mut limit {
-            let copied = usize::try_from(copied).unwrap_or(usize::MAX);
-            tokio::time::sleep(limit.pass(started.elapsed(), copied)).await;
+        if let Some(limit) = &options.limit {
+            limit.pass(usize::try_from(copied).unwrap_or(usize::MAX)).await;
         }
     }
     Ok(None)
@@ -145,14 +147,12 @@ async fn through_client(
     size: u64,
     options: &TransferOptions,
 ) -> Result<(), Error> {
-    let started = Instant::now();
-    let mut limit = options.limit.map(Limit::new);
-    let mut reads = Reads::new(source.clone(), 0, size);
-    let mut writes = Writes::new(target.clone(), 0);
+    let mut reads = Reads::new(source.clone(), 0, size, options.window);
+    let mut writes = Writes::new(target.clone(), 0, options.window);
     while let Some(piece) = reads.next().await {
         let (_, bytes) = piece?;
-        if let Some(limit) = &mut limit {
-            tokio::time::sleep(limit.pass(started.elapsed(), bytes.len())).await;
+        if let Some(limit) = &options.limit {
+            limit.pass(bytes.len()).await;
         }
         writes.room().await?;
         options.progress.reached(writes.completed());

@@ -1,9 +1,10 @@
 //! A share: the way from a path to requests.
 
 pub(crate) mod attached;
-mod copy;
+pub(crate) mod copy;
 mod names;
 mod remove;
+pub(crate) mod whole;
 
 pub use copy::{Copied, CopyWay};
 pub use remove::Removed;
@@ -58,6 +59,11 @@ impl Tree {
     /// Its name.
     pub fn share(&self) -> &str {
         &self.inner.share
+    }
+
+    /// Whether both are one share of one session.
+    pub(crate) fn is_same_share(&self, other: &Self) -> bool {
+        self.session().is_same(other.session()) && self.share().eq_ignore_ascii_case(other.share())
     }
 
     /// Disk, pipe or printer.
@@ -145,7 +151,7 @@ impl Tree {
     pub(crate) async fn open_as(&self, create: &CreateRequest) -> Result<File, Error> {
         self.run(is_harmless(create), |attached| async move {
             let reply = attached.ask(Request::new(create, attached.id())).await?;
-            Ok(File::new(self.clone(), attached, &reply.parse()?))
+            Ok(File::new(self.clone(), attached, &create.name, &reply.parse()?))
         })
         .await
     }
@@ -191,7 +197,7 @@ impl Tree {
         between: impl Fn(&Attached, FileId) -> Vec<Request>,
     ) -> Result<Vec<Reply>, Error> {
         let opened = attached.ask(Request::new(create, attached.id())).await?;
-        let file = File::new(self.clone(), attached.clone(), &opened.parse()?);
+        let file = File::new(self.clone(), attached.clone(), &create.name, &opened.parse()?);
         let mut replies = vec![opened];
         for request in between(attached, file.id()) {
             let reply = attached.ask(request).await?;

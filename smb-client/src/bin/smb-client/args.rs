@@ -9,11 +9,30 @@ use smb_client::{
 use smb_proto::dialect::{Cipher, Dialect, SigningAlgorithm};
 use std::{path::PathBuf, time::Duration};
 
+/// What --json prints; the names stay as they are, further ones may be added.
+const JSON: &str = "\
+JSON (--json), one value on standard output; of transfers to `-` on standard error:
+  ls             [{name, size, allocated, directory, reparse_point, attributes, modified, created, accessed}]
+  stat           the same for one, and share: {total, free, available}
+  mkdir          {verb, name}
+  rm             {verb, name, files, directories}
+  mv             {verb, name, to}
+  get, put, cp, migrate
+                 {verb, name, bytes, resumed_at, seconds, gbit_per_s, verified}; cp: way (server or client);
+                 with -r: files, directories, skipped: [path]
+  bench          {size, connect_ms, sequential: [{direction, bytes, seconds, gbit_per_s, cpu_seconds, verified}],
+                 random: [{operation, depth, per_second, mean_us, p50_us, p99_us}], files: [{depth, per_second}]}
+  a failure      {error, status, executed, advice} on standard error; executed is false or null (nobody knows)
+Sizes are in bytes, times in seconds since 1970 or null, `verified` is size+integrity, digest or readback.";
+
 /// Copies, lists and measures over SMB 2 and 3.
 ///
 /// URL: smb://[user[:password]@]host[:port]/share/path; %XX escapes. The password may also come from SMB_PASSWORD.
+///
+/// Exit status: 0 done, durable and verified; 1 failed, and standard error says why; 2 wrong usage; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(version, about)]
+#[command(after_long_help = JSON)]
 pub struct Arguments {
     #[command(subcommand)]
     pub verb: Verb,
@@ -23,35 +42,77 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// List a directory.
+    /// List a directory; a pattern with `*` and `?` as the last component lists what matches.
     Ls { url: Url },
-    /// Tell what is known of a file or directory.
+    /// Tell what is known of a file or directory, and of the room on its share.
     Stat { url: Url },
     /// Create a directory.
-    Mkdir { url: Url },
+    Mkdir {
+        url: Url,
+        /// Create those above it too; well where it is there.
+        #[arg(long, short)]
+        parents: bool,
+    },
     /// Remove a file or an empty directory.
-    Rm { url: Url },
+    Rm {
+        url: Url,
+        /// Remove a directory and all below it. Symbolic links are removed, not followed.
+        #[arg(long, short)]
+        recursive: bool,
+        /// Well where it is not there.
+        #[arg(long, short)]
+        force: bool,
+    },
     /// Rename or move within a share.
     Mv {
         from: Url,
         to: Url,
         /// Replace a file that is there.
-        #[arg(long)]
+        #[arg(long, short)]
         force: bool,
     },
-    /// Download. FILE is written as FILE.part and renamed when complete; `-` is standard output.
-    Get { url: Url, file: PathBuf },
-    /// Upload, over what is there. `-` is standard input. A failed upload leaves an incomplete remote file.
-    Put { file: PathBuf, url: Url },
+    /// Download. FILE is written as FILE.part and renamed when complete; `-` is standard output; a directory is downloaded into.
+    Get {
+        url: Url,
+        file: PathBuf,
+        /// Download a directory and all below it.
+        #[arg(long, short)]
+        recursive: bool,
+    },
+    /// Upload, over what is there. `-` is standard input. A URL that ends with `/` or names a directory is uploaded into. A failed
+    /// upload leaves an incomplete remote file.
+    Put {
+        file: PathBuf,
+        url: Url,
+        /// Upload a directory and all below it.
+        #[arg(long, short)]
+        recursive: bool,
+    },
+    /// Copy from URL to URL: on the server where both are on one and it can, else through here. A failed copy leaves an incomplete
+    /// file.
+    Cp {
+        from: Url,
+        to: Url,
+        /// Copy a directory and all below it.
+        #[arg(long, short)]
+        recursive: bool,
+    },
     /// Migration streams.
     #[command(subcommand)]
     Migrate(Migrate),
-    /// Upload from memory and download to nowhere; URL names a file that is created and removed.
+    /// Measure: connecting, sequential and random 4 KiB input and output, files created and removed. URL names a file that is
+    /// created and removed, and so do names that begin with it.
     Bench {
         url: Url,
-        /// Bytes in each direction.
+        /// Bytes of the file that is written, read, and used for random access.
         #[arg(long, default_value = "1G", value_parser = units::size)]
         size: u64,
+        /// Seconds of each random test.
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+        /// Files that are created and removed.
+        #[arg(long, default_value_t = 2000)]
+        files: u32,
     },
 }
 
@@ -61,6 +122,13 @@ pub enum Migrate {
     Send {
         url: Url,
         /// The stream; standard input without it.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Receive an image that is there as a file.
+    Receive {
+        url: Url,
+        /// Where to; standard output without it. It is there under its name only when it is complete.
         #[arg(long)]
         file: Option<PathBuf>,
     },
@@ -117,8 +185,11 @@ pub struct Common {
     #[arg(long, global = true, value_enum, default_value = "size")]
     pub verify: VerifyMode,
     /// Seconds without a word from the server until it is given up.
-    #[arg(long, global = true, default_value_t = 60)]
+    #[arg(long, global = true, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
+    /// Keep checkpoints during `get` and `put`, and go on from one that is there and still fits.
+    #[arg(long, global = true)]
+    pub resume: bool,
     /// At most so much per second, such as 1Gbit, 500Mbit or 20MB.
     #[arg(long, global = true, value_parser = units::rate)]
     pub limit: Option<u64>,
@@ -135,7 +206,7 @@ pub struct Common {
 
 impl Common {
     /// The client these options and that URL ask for.
-    fn client(&self, url: &Url) -> Result<Client, Failure> {
+    pub fn client(&self, url: &Url) -> Result<Client, Failure> {
         let mut builder =
             Client::builder().timeout(Duration::from_secs(self.timeout)).signing(match self.signing {
                 SigningMode::Off => Signing::Off,
@@ -164,15 +235,25 @@ impl Common {
         Ok(builder.build()?)
     }
 
-    /// Connects to the share of `url`.
-    pub async fn tree(&self, url: &Url) -> Result<(Session, Tree), Failure> {
+    /// Logs on to the server of `url`.
+    pub async fn session(&self, url: &Url) -> Result<Session, Failure> {
         match self.transport {
             // There is nothing else to choose from yet.
             TransportKind::Auto | TransportKind::Tcp => (),
         }
-        let session = self.client(url)?.connect(&url.address()).await?;
+        Ok(self.client(url)?.connect(&url.address()).await?)
+    }
+
+    /// Connects to the share of `url`.
+    pub async fn tree(&self, url: &Url) -> Result<(Session, Tree), Failure> {
+        let session = self.session(url).await?;
         let tree = session.tree(&url.share).await?;
         Ok((session, tree))
+    }
+
+    /// Refuses options that have no meaning for the verb.
+    pub fn refuse_resume(&self, why: &str) -> Result<(), Failure> {
+        if self.resume { Err(Failure::Usage(format!("--resume {why}"))) } else { Ok(()) }
     }
 
     /// How to transfer.
@@ -181,6 +262,7 @@ impl Common {
             VerifyMode::Size => Verify::Size,
             VerifyMode::Readback => Verify::Readback,
         });
+        let options = options.resume(self.resume);
         self.limit.map_or(options.clone(), |limit| options.limit(limit))
     }
 }

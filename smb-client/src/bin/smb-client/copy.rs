@@ -2,42 +2,103 @@
 
 use crate::{
     args::{Common, VerifyMode},
-    report::{Bar, Failure, summary},
+    report::{Bar, Extra, Failure, summary, tree_summary},
     url::Url,
 };
 use smb_client::{
-    File, OpenOptions,
+    File, OpenOptions, Tree,
     transfer::{
-        FileSink, FileSource, Level, ReaderSource, Source, Summary, WriterSink, download, download_at, upload,
+        FileSource, ReaderSource, Source, Summary, WriterSink, download, download_to, download_tree, part_of,
+        upload, upload_file, upload_tree,
     },
 };
 use smb_proto::msg::{Access, CreateDisposition};
 use std::{
     fs,
-    io::Read,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-pub async fn put(common: &Common, file: &Path, url: &Url) -> Result<(), Failure> {
+pub async fn put(common: &Common, file: &Path, url: &Url, recursive: bool) -> Result<(), Failure> {
+    if recursive {
+        return put_tree(common, file, url).await;
+    }
+    if !is_stdio(file) {
+        let local = fs::metadata(file).map_err(|error| Failure::Local(file.to_owned(), error))?;
+        if local.is_dir() {
+            return Err(Failure::Usage(format!("{} is a directory: -r uploads it", file.display())));
+        }
+        if local.is_file() {
+            return put_file(common, file, url).await;
+        }
+    }
+    put_stream(common, file, url).await
+}
+
+async fn put_file(common: &Common, file: &Path, url: &Url) -> Result<(), Failure> {
+    let (session, tree) = common.tree(url).await?;
+    let url = &inside(&tree, url, file.file_name().and_then(|name| name.to_str())).await?;
+    let bar = Bar::new(common);
+    let outcome = upload_file(file, &tree, &url.path, &common.transfer(&bar.progress)).await;
+    drop(bar);
+    let done = outcome.map_err(|error| incomplete(error, url))?;
+    summary(common, "put", &url.to_string(), &done, Extra::Nothing);
+    session.log_off().await;
+    Ok(())
+}
+
+async fn put_stream(common: &Common, file: &Path, url: &Url) -> Result<(), Failure> {
+    common.refuse_resume("needs a regular file on this side")?;
     let mut source = source(file)?;
     let (session, tree) = common.tree(url).await?;
     let mut options = OpenOptions::write();
     if matches!(common.verify, VerifyMode::Readback) {
-        options = OpenOptions::read_write().disposition(CreateDisposition::OVERWRITE_IF);
+        options = OpenOptions::write_and_read().disposition(CreateDisposition::OVERWRITE_IF);
     }
     let remote = options.open(&tree, &url.path).await?;
     let bar = Bar::new(common);
     let outcome = upload(&remote, source.as_mut(), &common.transfer(&bar.progress)).await;
     drop(bar);
-    let done = match outcome {
-        Ok(done) => done,
-        Err(error) => return Err(Failure::from(error).leaving(format!("{url} is incomplete"))),
-    };
+    let done = outcome.map_err(|error| incomplete(error, url))?;
     remote.close().await?;
-    summary(common, "put", &url.to_string(), &done, false);
+    summary(common, "put", &url.to_string(), &done, Extra::Nothing);
     session.log_off().await;
     Ok(())
+}
+
+async fn put_tree(common: &Common, from: &Path, url: &Url) -> Result<(), Failure> {
+    if !from.is_dir() {
+        return Err(Failure::Usage(format!("{} is not a directory: leave -r out", from.display())));
+    }
+    let (session, tree) = common.tree(url).await?;
+    let url = &inside(&tree, url, from.file_name().and_then(|name| name.to_str())).await?;
+    let bar = Bar::new(common);
+    let outcome = upload_tree(from, &tree, &url.path, &common.transfer(&bar.progress)).await;
+    drop(bar);
+    let done = outcome.map_err(|error| incomplete(error, url))?;
+    tree_summary(common, "put", &url.to_string(), &done);
+    session.log_off().await;
+    Ok(())
+}
+
+/// Tells that a part may be there, unless nothing was begun.
+pub fn incomplete(error: smb_client::Error, url: &Url) -> Failure {
+    let begun =
+        matches!(error, smb_client::Error::Transfer(_)) || error.executed() == smb_client::Executed::Maybe;
+    let failure = Failure::from(error);
+    if begun { failure.leaving(format!("{url} is incomplete")) } else { failure }
+}
+
+/// The URL, or `name` in it where it is a directory.
+pub async fn inside(tree: &Tree, url: &Url, name: Option<&str>) -> Result<Url, Failure> {
+    let Some(name) = name else { return Ok(url.clone()) };
+    let ends = url.path.is_empty() || url.path.ends_with(['/', '\\']);
+    let is_directory = ends
+        || match tree.metadata(&url.path).await {
+            Ok(metadata) => metadata.is_dir(),
+            Err(error) if error.is_not_found() => false,
+            Err(error) => return Err(error.into()),
+        };
+    Ok(if is_directory { url.below(name) } else { url.clone() })
 }
 
 /// A local file, or standard input for `-`.
@@ -45,36 +106,74 @@ pub fn source(file: &Path) -> Result<Box<dyn Source>, Failure> {
     if is_stdio(file) {
         return Ok(Box::new(ReaderSource::new(tokio::io::stdin(), None)));
     }
-    let opened = fs::File::open(file).and_then(FileSource::new);
-    Ok(Box::new(opened.map_err(|error| Failure::Local(file.to_owned(), error))?))
+    let opened = fs::File::open(file).map_err(|error| Failure::Local(file.to_owned(), error))?;
+    // A pipe has no position, and no size either.
+    if !opened.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(Box::new(ReaderSource::new(tokio::fs::File::from_std(opened), None)));
+    }
+    let source = FileSource::new(opened).map_err(|error| Failure::Local(file.to_owned(), error))?;
+    Ok(Box::new(source))
 }
 
 fn is_stdio(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-pub async fn get(common: &Common, url: &Url, file: &Path) -> Result<(), Failure> {
+pub async fn get(common: &Common, url: &Url, file: &Path, recursive: bool) -> Result<(), Failure> {
+    if recursive {
+        return get_tree(common, url, file).await;
+    }
+    fetch(common, "get", url, file).await
+}
+
+/// Downloads one file.
+pub async fn fetch(common: &Common, verb: &str, url: &Url, file: &Path) -> Result<(), Failure> {
     let into = into_directory(file, url);
     let file = into.as_deref().unwrap_or(file);
+    let as_stream = is_stdio(file) || is_special(file);
+    if as_stream {
+        common.refuse_resume("needs a regular file on this side")?;
+    }
     let (session, tree) = common.tree(url).await?;
     let access = Access::READ_DATA | Access::READ_ATTRIBUTES | Access::SYNCHRONIZE;
     let remote = OpenOptions::read().access(access).open(&tree, &url.path).await?;
     let bar = Bar::new(common);
-    let done = if is_stdio(file) || is_special(file) {
-        to_stream(common, &remote, file, &bar).await
+    let done = if as_stream {
+        to_stream(common, &remote, file, &bar).await?
     } else {
-        to_file(common, &remote, file, &bar).await
-    }?;
+        let done = download_to(&remote, file, &common.transfer(&bar.progress)).await;
+        let left = || format!("{} is incomplete", part_of(file).display());
+        done.map_err(|error| Failure::from(error).leaving(left()))?
+    };
     drop(bar);
     remote.close().await?;
-    summary(common, "get", &url.to_string(), &done, is_stdio(file));
+    let extra = if is_stdio(file) { Extra::DataOnStdout } else { Extra::Nothing };
+    summary(common, verb, &url.to_string(), &done, extra);
+    session.log_off().await;
+    Ok(())
+}
+
+async fn get_tree(common: &Common, url: &Url, into: &Path) -> Result<(), Failure> {
+    if is_stdio(into) {
+        return Err(Failure::Usage("-r needs a directory to download into".to_owned()));
+    }
+    // Into a directory that is there by its own name, as `cp -r` does it.
+    let target = into_directory(into, url);
+    let target = target.as_deref().unwrap_or(into);
+    let (session, tree) = common.tree(url).await?;
+    let bar = Bar::new(common);
+    let done = download_tree(&tree, &url.path, target, &common.transfer(&bar.progress)).await;
+    drop(bar);
+    let left = || format!("{} is incomplete", target.display());
+    let done = done.map_err(|error| Failure::from(error).leaving(left()))?;
+    tree_summary(common, "get", &url.to_string(), &done);
     session.log_off().await;
     Ok(())
 }
 
 /// Where the file goes if `file` is a directory: into it, by its own name.
 fn into_directory(file: &Path, url: &Url) -> Option<PathBuf> {
-    let name = url.path.rsplit(['/', '\\']).find(|name| !name.is_empty() && *name != "..")?;
+    let name = url.name()?;
     file.is_dir().then(|| file.join(name))
 }
 
@@ -94,59 +193,4 @@ async fn to_stream(common: &Common, remote: &File, file: &Path, bar: &Bar) -> Re
     let local = tokio::fs::OpenOptions::new().write(true).open(file).await;
     let local = local.map_err(|error| Failure::Local(file.to_owned(), error))?;
     Ok(download(remote, &mut WriterSink(local), &options).await?)
-}
-
-async fn to_file(common: &Common, remote: &File, file: &Path, bar: &Bar) -> Result<Summary, Failure> {
-    let part = part_of(file);
-    let local_error = |path: &Path| {
-        let path = path.to_owned();
-        move |error| Failure::Local(path, error)
-    };
-    let local = fs::File::create(&part).map_err(local_error(&part))?;
-    let outcome = fetch(common, remote, local, &part, bar).await;
-    let done = outcome.map_err(|failure| failure.leaving(format!("{} is incomplete", part.display())))?;
-    fs::rename(&part, file).map_err(local_error(file))?;
-    Ok(done)
-}
-
-async fn fetch(
-    common: &Common,
-    remote: &File,
-    local: fs::File,
-    part: &Path,
-    bar: &Bar,
-) -> Result<Summary, Failure> {
-    let options = common.transfer(&bar.progress);
-    let mut done = download_at(remote, Arc::new(FileSink::new(local)), &options).await?;
-    if let Some(expected) = done.digest {
-        let path = part.to_owned();
-        let found = tokio::task::spawn_blocking(move || digest(&path)).await;
-        let found = found.map_err(std::io::Error::other).and_then(|found| found);
-        if found.map_err(|error| Failure::Local(part.to_owned(), error))? != expected {
-            return Err(Failure::Local(
-                part.to_owned(),
-                std::io::Error::other("differs from what was received"),
-            ));
-        }
-        done.level = Level::Readback;
-    }
-    Ok(done)
-}
-
-fn part_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
-}
-
-fn digest(path: &Path) -> std::io::Result<[u8; 32]> {
-    let mut file = fs::File::open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buf = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buf)? {
-            0 => return Ok(*hasher.finalize().as_bytes()),
-            read => hasher.update(buf.get(..read).unwrap_or(&[])),
-        };
-    }
 }

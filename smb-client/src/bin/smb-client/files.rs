@@ -1,14 +1,24 @@
 //! Looking and tidying: ls, stat, mkdir, rm, mv.
 
-use crate::{args::Common, report::Failure, units, url::Url};
+use crate::{
+    args::Common,
+    report::{Failure, done, printable},
+    units,
+    url::Url,
+};
 use serde_json::{Value, json};
-use smb_client::{Entry, Metadata};
+use smb_client::{Entry, Error, Metadata, Tree};
 use smb_proto::status::NtStatus;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub async fn ls(common: &Common, url: &Url) -> Result<(), Failure> {
+    common.refuse_resume("is for get and put")?;
     let (session, tree) = common.tree(url).await?;
-    let entries = match tree.read_dir(&url.path).await {
+    let (directory, pattern) = match url.path.rsplit_once(['/', '\\']).unwrap_or(("", url.path.as_str())) {
+        (directory, pattern) if pattern.contains(['*', '?']) => (directory, pattern),
+        _ => (url.path.as_str(), "*"),
+    };
+    let entries = match tree.read_dir_matching(directory, pattern).await {
         Ok(directory) => directory.collect().await?,
         Err(error) if error.status() == Some(NtStatus::NOT_A_DIRECTORY) => return stat(common, url).await,
         Err(error) => return Err(error.into()),
@@ -24,42 +34,61 @@ pub async fn ls(common: &Common, url: &Url) -> Result<(), Failure> {
 }
 
 fn show(entry: &Entry) {
-    let kind = if entry.metadata.is_dir() { 'd' } else { '-' };
+    let kind = match &entry.metadata {
+        metadata if metadata.is_reparse_point() => 'l',
+        metadata if metadata.is_dir() => 'd',
+        _ => '-',
+    };
     let slash = if entry.metadata.is_dir() { "/" } else { "" };
     let time = entry.metadata.modified().map_or_else(|| "-".to_owned(), date);
     println!("{kind} {:>14}  {time}  {}{slash}", entry.metadata.size, printable(&entry.name));
 }
 
-/// A server's name must not steer the terminal.
-fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 pub async fn stat(common: &Common, url: &Url) -> Result<(), Failure> {
+    common.refuse_resume("is for get and put")?;
     let (session, tree) = common.tree(url).await?;
-    let metadata = tree.metadata(&url.path).await?;
+    let metadata = match tree.metadata(&url.path).await {
+        Err(error) if error.status() == Some(NtStatus::STOPPED_ON_SYMLINK) => {
+            tree.symlink_metadata(&url.path).await?
+        }
+        outcome => outcome?,
+    };
+    // Not every server says how much room there is.
+    let space = tree.space().await.ok();
+    let shown = |time: Option<SystemTime>| time.map_or_else(|| "-".to_owned(), date);
     if common.json {
-        println!("{}", describe(&url.path, &metadata));
+        let mut value = describe(&url.path, &metadata);
+        if let (Some(value), Some(space)) = (value.as_object_mut(), space) {
+            let share = json!({ "total": space.total, "free": space.free, "available": space.available });
+            value.insert("share".into(), share);
+        }
+        println!("{value}");
     } else {
         println!("name:       {}", printable(&url.path));
         println!("size:       {} ({})", metadata.size, units::show(metadata.size));
         println!("allocated:  {}", metadata.allocated);
         println!("attributes: {:?}", metadata.attributes);
-        println!("modified:   {}", metadata.modified().map_or_else(|| "-".to_owned(), date));
-        println!("created:    {}", metadata.created().map_or_else(|| "-".to_owned(), date));
+        println!("modified:   {}", shown(metadata.modified()));
+        println!("accessed:   {}", shown(metadata.accessed()));
+        println!("created:    {}", shown(metadata.created()));
+        if let Some(space) = space {
+            let (total, available) = (units::show(space.total), units::show(space.available));
+            println!("share:      {available} of {total} available");
+        }
     }
     session.log_off().await;
     Ok(())
 }
 
 fn describe(name: &str, metadata: &Metadata) -> Value {
-    let seconds = |time: Option<std::time::SystemTime>| {
+    let seconds = |time: Option<SystemTime>| {
         time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs())
     };
     json!({
         "name": name, "size": metadata.size, "allocated": metadata.allocated, "directory": metadata.is_dir(),
-        "attributes": metadata.attributes.0, "modified": seconds(metadata.modified()),
-        "created": seconds(metadata.created()),
+        "reparse_point": metadata.is_reparse_point(), "attributes": metadata.attributes.0,
+        "modified": seconds(metadata.modified()), "created": seconds(metadata.created()),
+        "accessed": seconds(metadata.accessed()),
     })
 }
 
@@ -85,31 +114,55 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + carry, month, day)
 }
 
-pub async fn mkdir(common: &Common, url: &Url) -> Result<(), Failure> {
+pub async fn mkdir(common: &Common, url: &Url, parents: bool) -> Result<(), Failure> {
+    common.refuse_resume("is for get and put")?;
     let (session, tree) = common.tree(url).await?;
-    tree.create_dir(&url.path).await?;
+    if parents {
+        tree.create_dir_all(&url.path).await?;
+    } else {
+        tree.create_dir(&url.path).await?;
+    }
+    done(common, json!({ "verb": "mkdir", "name": url.to_string() }));
     session.log_off().await;
     Ok(())
 }
 
-pub async fn rm(common: &Common, url: &Url) -> Result<(), Failure> {
+pub async fn rm(common: &Common, url: &Url, recursive: bool, force: bool) -> Result<(), Failure> {
+    common.refuse_resume("is for get and put")?;
     let (session, tree) = common.tree(url).await?;
-    match tree.remove_file(&url.path).await {
-        Err(error) if error.status() == Some(NtStatus::FILE_IS_A_DIRECTORY) => {
-            tree.remove_dir(&url.path).await?
-        }
+    let (files, directories) = match remove(&tree, &url.path, recursive).await {
+        Err(error) if force && error.is_not_found() => (0, 0),
         outcome => outcome?,
-    }
+    };
+    done(
+        common,
+        json!({ "verb": "rm", "name": url.to_string(), "files": files, "directories": directories }),
+    );
     session.log_off().await;
     Ok(())
+}
+
+/// How many files and directories were removed.
+async fn remove(tree: &Tree, path: &str, recursive: bool) -> Result<(u64, u64), Error> {
+    match tree.remove_file(path).await {
+        Err(error) if error.status() == Some(NtStatus::FILE_IS_A_DIRECTORY) => (),
+        outcome => return outcome.map(|()| (1, 0)),
+    }
+    if recursive {
+        let removed = tree.remove_dir_all(path).await?;
+        return Ok((removed.files, removed.directories));
+    }
+    tree.remove_dir(path).await.map(|()| (0, 1))
 }
 
 pub async fn mv(common: &Common, from: &Url, to: &Url, force: bool) -> Result<(), Failure> {
+    common.refuse_resume("is for get and put")?;
     if !from.is_same_share(to) {
-        return Err(Failure::Usage("mv works within one share only: use get and put".to_owned()));
+        return Err(Failure::Usage("mv works within one share only: use cp and rm".to_owned()));
     }
     let (session, tree) = common.tree(from).await?;
     tree.rename(&from.path, &to.path, force).await?;
+    done(common, json!({ "verb": "mv", "name": from.to_string(), "to": to.to_string() }));
     session.log_off().await;
     Ok(())
 }

@@ -5,6 +5,7 @@
 mod args;
 mod bench;
 mod copy;
+mod cp;
 mod files;
 mod migrate;
 mod report;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("smb-client: {failure}");
+            failure.tell(arguments.common.json);
             failure.exit_code()
         }
     }
@@ -47,12 +48,19 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.verb {
         Verb::Ls { url } => files::ls(common, url).await,
         Verb::Stat { url } => files::stat(common, url).await,
-        Verb::Mkdir { url } => files::mkdir(common, url).await,
-        Verb::Rm { url } => files::rm(common, url).await,
+        Verb::Mkdir { url, parents } => files::mkdir(common, url, *parents).await,
+        Verb::Rm { url, recursive, force } => files::rm(common, url, *recursive, *force).await,
         Verb::Mv { from, to, force } => files::mv(common, from, to, *force).await,
-        Verb::Get { url, file } => copy::get(common, url, file).await,
-        Verb::Put { file, url } => copy::put(common, file, url).await,
+        Verb::Get { url, file, recursive } => copy::get(common, url, file, *recursive).await,
+        Verb::Put { file, url, recursive } => copy::put(common, file, url, *recursive).await,
+        Verb::Cp { from, to, recursive } => cp::cp(common, from, to, *recursive).await,
         Verb::Migrate(args::Migrate::Send { file, url }) => migrate::send(common, file.as_deref(), url).await,
-        Verb::Bench { url, size } => bench::bench(common, url, *size).await,
+        Verb::Migrate(args::Migrate::Receive { file, url }) => {
+            migrate::receive(common, url, file.as_deref()).await
+        }
+        Verb::Bench { url, size, seconds, files } => {
+            let plan = bench::Plan { size: *size, seconds: *seconds, files: *files };
+            bench::bench(common, url, plan).await
+        }
     }
 }

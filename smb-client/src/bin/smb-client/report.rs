@@ -4,9 +4,10 @@ use crate::{args::Common, units};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use smb_client::{
-    Advice, Error,
-    transfer::{Progress, Summary, Transferred},
+    Advice, Error, Executed, UsageError,
+    transfer::{Progress, Summary, Transferred, TreeSummary},
 };
+use smb_proto::status::NtStatus;
 use std::{io, io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Why the command failed.
@@ -20,9 +21,38 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Tells it on standard error.
+    pub fn tell(&self, json: bool) {
+        if json { eprintln!("{}", self.json()) } else { eprintln!("smb-client: {self}") }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let error = match self {
+            Self::Smb(error) => Some(error),
+            Self::Incomplete(_, inner) => return inner.json_of(&self.to_string()),
+            _ => None,
+        };
+        let executed = error.is_none_or(|error| error.executed() == Executed::No).then_some(false);
+        json!({
+            "error": self.to_string(), "executed": executed,
+            "status": error.and_then(Error::status).map(|status| format!("{status:?}")),
+            "advice": error.map(|error| format!("{:?}", error.advice())),
+        })
+    }
+
+    fn json_of(&self, text: &str) -> serde_json::Value {
+        let mut value = self.json();
+        if let Some(error) = value.get_mut("error") {
+            *error = text.into();
+        }
+        value
+    }
+
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) => ExitCode::from(2),
+            Self::Usage(_) | Self::Smb(Error::Usage(UsageError::Path(_) | UsageError::Option { .. })) => {
+                ExitCode::from(2)
+            }
             Self::Interrupted => ExitCode::from(130),
             _ => ExitCode::FAILURE,
         }
@@ -54,10 +84,18 @@ impl std::fmt::Display for Failure {
 
 /// What to do about it.
 fn hint(error: &Error) -> &'static str {
-    match error.advice() {
-        Advice::Retry => "; try again",
-        Advice::FailOver => "; check that the server is there, and try again",
-        Advice::NewSession => "; the session is gone, try again",
+    match (error.status(), error.advice()) {
+        (Some(NtStatus::LOGON_FAILURE), _) => {
+            "; check the user in the URL and the password in it or in SMB_PASSWORD"
+        }
+        (Some(NtStatus::BAD_NETWORK_NAME), _) => "; `smbclient -L` or the server's owner knows its shares",
+        (Some(NtStatus::FILE_IS_A_DIRECTORY), _) => "; -r takes directories",
+        (Some(NtStatus::DIRECTORY_NOT_EMPTY), _) => "; -r removes what is in it, too",
+        (Some(NtStatus::OBJECT_NAME_COLLISION), _) => "; it is there already",
+        (Some(NtStatus::SHARING_VIOLATION), _) => "; somebody has it open, try again later",
+        (_, Advice::Retry) => "; try again",
+        (_, Advice::FailOver) => "; check that the server is there, and try again",
+        (_, Advice::NewSession) => "; the session is gone, try again",
         _ => "",
     }
 }
@@ -110,17 +148,75 @@ pub fn gbit(bytes: u64, time: Duration) -> f64 {
 }
 
 /// Tells how a transfer ended. To standard error: standard output may carry the data.
-pub fn summary(common: &Common, verb: &str, name: &str, summary: &Summary, data_on_stdout: bool) {
-    let Summary { bytes, level, elapsed, .. } = summary;
+pub fn summary(common: &Common, verb: &str, name: &str, summary: &Summary, more: Extra<'_>) {
+    let Summary { bytes, resumed_at, level, elapsed, .. } = summary;
     if common.json {
-        let line = json!({
-            "verb": verb, "name": name, "bytes": bytes, "seconds": elapsed.as_secs_f64(),
-            "gbit_per_s": gbit(*bytes, *elapsed), "verified": level.to_string(),
+        let mut line = json!({
+            "verb": verb, "name": name, "bytes": bytes, "resumed_at": resumed_at, "seconds": elapsed.as_secs_f64(),
+            "gbit_per_s": gbit(bytes.saturating_sub(*resumed_at), *elapsed), "verified": level.to_string(),
         });
-        if data_on_stdout { eprintln!("{line}") } else { println!("{line}") }
+        if let (Extra::Way(way), Some(line)) = (&more, line.as_object_mut()) {
+            line.insert("way".into(), (*way).into());
+        }
+        if matches!(more, Extra::DataOnStdout) { eprintln!("{line}") } else { println!("{line}") }
     } else if !common.quiet {
-        let (seconds, rate) = (elapsed.as_secs_f64(), gbit(*bytes, *elapsed));
+        let (seconds, rate) = (elapsed.as_secs_f64(), gbit(bytes.saturating_sub(*resumed_at), *elapsed));
         let size = units::show(*bytes);
-        eprintln!("{verb} {name}: {size} in {seconds:.2} s ({rate:.2} Gbit/s), verified: {level}");
+        let resumed = if *resumed_at > 0 {
+            format!(", resumed at {}", units::show(*resumed_at))
+        } else {
+            String::new()
+        };
+        let way = if let Extra::Way(way) = more { format!(" by the {way}") } else { String::new() };
+        eprintln!(
+            "{verb} {name}: {size}{way} in {seconds:.2} s ({rate:.2} Gbit/s){resumed}, verified: {level}"
+        );
     }
+}
+
+/// What a summary has beyond the figures.
+#[derive(Debug, Clone, Copy)]
+pub enum Extra<'a> {
+    Nothing,
+    /// Standard output is taken.
+    DataOnStdout,
+    /// Who copied.
+    Way(&'a str),
+}
+
+/// Tells how the transfer of a tree ended.
+pub fn tree_summary(common: &Common, verb: &str, name: &str, summary: &TreeSummary) {
+    let TreeSummary { files, directories, bytes, skipped, level, elapsed, .. } = summary;
+    if common.json {
+        println!(
+            "{}",
+            json!({
+                "verb": verb, "name": name, "bytes": bytes, "resumed_at": 0, "seconds": elapsed.as_secs_f64(),
+                "gbit_per_s": gbit(*bytes, *elapsed), "verified": level.to_string(), "files": files,
+                "directories": directories, "skipped": skipped,
+            })
+        );
+        return;
+    }
+    for path in skipped {
+        eprintln!("smb-client: skipped {}: neither a file nor a directory", printable(path));
+    }
+    if !common.quiet {
+        let (seconds, size) = (elapsed.as_secs_f64(), units::show(*bytes));
+        eprintln!(
+            "{verb} {name}: {files} files, {directories} directories, {size} in {seconds:.2} s, verified: {level}"
+        );
+    }
+}
+
+/// Tells what was done, where somebody asked for JSON.
+pub fn done(common: &Common, value: serde_json::Value) {
+    if common.json {
+        println!("{value}");
+    }
+}
+
+/// A server's name must not steer the terminal.
+pub fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -31,10 +31,26 @@ impl Url {
         }
     }
 
+    /// Whether both are on one server, for one user.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        (&self.user, &self.host, self.port) == (&other.user, &other.host, other.port)
+    }
+
     /// Whether both are on one share of one server, for one user.
     pub fn is_same_share(&self, other: &Self) -> bool {
-        (&self.user, &self.host, self.port, &self.share)
-            == (&other.user, &other.host, other.port, &other.share)
+        self.is_same_server(other) && self.share.eq_ignore_ascii_case(&other.share)
+    }
+
+    /// The last component of the path; none at the share's root.
+    pub fn name(&self) -> Option<&str> {
+        self.path.rsplit(['/', '\\']).find(|name| !name.is_empty() && *name != "..")
+    }
+
+    /// `name` in it.
+    pub fn below(&self, name: &str) -> Self {
+        let path = self.path.trim_end_matches(['/', '\\']);
+        let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+        Self { path, ..self.clone() }
     }
 }
 
@@ -116,6 +132,9 @@ mod tests {
         assert_eq!(url.address(), "[::1]:4450");
         assert_eq!((url.share.as_str(), url.path.as_str()), ("my share", "dir/a%b"));
         assert!(!url.to_string().contains("p:w"));
+        assert_eq!((url.name(), url.below("c").path.as_str()), (Some("a%b"), "dir/a%b/c"));
+        let root: Url = "smb://host/share/".parse().unwrap();
+        assert_eq!((root.name(), root.below("c").path.as_str()), (None, "c"));
         let short: Url = "smb://host/share".parse().unwrap();
         assert_eq!((short.address().as_str(), short.path.as_str(), short.user), ("host:445", "", None));
     }
