@@ -8,6 +8,7 @@ mod file;
 mod info;
 mod open;
 mod path;
+mod security;
 mod session;
 mod tree;
 mod watch;
