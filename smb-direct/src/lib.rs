@@ -29,5 +29,7 @@
 pub mod rdma;
 pub mod smbd;
 mod transport;
+#[cfg(feature = "verbs")]
+pub mod verbs;
 
 pub use transport::{Counters, DirectError, DirectListener, Monitor, SmbDirect};

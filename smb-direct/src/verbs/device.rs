@@ -1,0 +1,371 @@
+//! Open devices, and the protection domain of each.
+
+use super::{
+    error::{io_error, last, missing},
+    fd::set_nonblocking,
+    pair::Shared,
+    pool::RegisteredPool,
+};
+use crate::rdma::RdmaError;
+use rdma_mummy_sys::{
+    ibv_ack_async_event, ibv_alloc_pd, ibv_async_event, ibv_context, ibv_dealloc_pd, ibv_device_attr,
+    ibv_device_cap_flags, ibv_event_type, ibv_get_async_event, ibv_get_device_name, ibv_pd, ibv_port_attr,
+    ibv_query_device, ibv_query_port, ibv_transport_type, rdma_free_devices, rdma_get_devices,
+};
+use std::{
+    ffi::CStr,
+    io,
+    mem::MaybeUninit,
+    os::fd::{BorrowedFd, OwnedFd},
+    ptr::{self, NonNull},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+/// Devices with connections. One per open device, however many providers there are: the library opens a device once in a
+/// process, and its events reach whoever asks first.
+static DEVICES: Mutex<Vec<Weak<Device>>> = Mutex::new(Vec::new());
+
+/// The library's list of open devices, which keeps them open.
+pub(super) struct Contexts {
+    list: NonNull<*mut ibv_context>,
+    count: usize,
+}
+
+// SAFETY: the list is owned and never changes.
+unsafe impl Send for Contexts {}
+// SAFETY: as above.
+unsafe impl Sync for Contexts {}
+
+impl Contexts {
+    pub(super) fn open() -> Result<Self, RdmaError> {
+        let mut count = 0;
+        // SAFETY: `count` is written during the call; returns null on failure.
+        let list = NonNull::new(unsafe { rdma_get_devices(&mut count) });
+        let list = list.ok_or_else(missing)?;
+        Ok(Self { list, count: usize::try_from(count).unwrap_or(0) })
+    }
+
+    fn all(&self) -> &[*mut ibv_context] {
+        // SAFETY: the library says that many are in its list, which lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.list.as_ptr(), self.count) }
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        // SAFETY: the devices in the list are open; the name is a string that lives as long as the device.
+        let name = |context: &*mut ibv_context| unsafe {
+            let name = ibv_get_device_name((**context).device);
+            (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+        };
+        self.all().iter().filter_map(name).collect()
+    }
+}
+
+impl Drop for Contexts {
+    fn drop(&mut self) {
+        // SAFETY: from `rdma_get_devices`, freed once.
+        unsafe { rdma_free_devices(self.list.as_ptr()) }
+    }
+}
+
+/// A device that is kept open.
+pub(super) struct Context {
+    raw: NonNull<ibv_context>,
+    _open: Contexts,
+}
+
+// SAFETY: libibverbs may be called from any thread.
+unsafe impl Send for Context {}
+// SAFETY: as above.
+unsafe impl Sync for Context {}
+
+impl Context {
+    pub(super) fn as_ptr(&self) -> *mut ibv_context {
+        self.raw.as_ptr()
+    }
+}
+
+/// A protection domain: what is registered in it, the queue pairs of it may use.
+pub(super) struct Pd {
+    raw: NonNull<ibv_pd>,
+    context: Arc<Context>,
+}
+
+// SAFETY: libibverbs may be called from any thread.
+unsafe impl Send for Pd {}
+// SAFETY: as above.
+unsafe impl Sync for Pd {}
+
+impl Pd {
+    fn new(context: Arc<Context>) -> Result<Self, RdmaError> {
+        // SAFETY: the context is open; returns null on failure.
+        let raw = NonNull::new(unsafe { ibv_alloc_pd(context.as_ptr()) }).ok_or_else(last)?;
+        Ok(Self { raw, context })
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut ibv_pd {
+        self.raw.as_ptr()
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+}
+
+impl Drop for Pd {
+    fn drop(&mut self) {
+        // SAFETY: owned; what was made in it holds it, and so is gone.
+        unsafe { ibv_dealloc_pd(self.raw.as_ptr()) };
+    }
+}
+
+/// What a device can do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Abilities {
+    /// It speaks iWARP: the target of an RDMA read must be open to remote writes.
+    pub(super) iwarp: bool,
+    /// It has memory windows of type 2, which a peer may invalidate.
+    pub(super) windows: bool,
+    /// It sends with invalidation.
+    pub(super) invalidates: bool,
+    /// Requests of one queue.
+    pub(super) queue: usize,
+    /// Completions of one queue.
+    pub(super) completions: usize,
+    /// Elements of one gather list.
+    pub(super) gather: usize,
+    /// Reads under way that we begin, and that we serve.
+    pub(super) reads: (u8, u8),
+    /// The longest memory region.
+    pub(super) region: usize,
+}
+
+/// What a port can do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Port {
+    /// Bytes of the longest message.
+    pub(super) message: usize,
+    /// Bits per second.
+    pub(super) speed: Option<u64>,
+}
+
+/// An open device with its protection domain and its pool of registered memory.
+pub(super) struct Device {
+    context: Arc<Context>,
+    pd: Arc<Pd>,
+    pub(super) can: Abilities,
+    pool: RegisteredPool,
+    pairs: Mutex<Vec<Weak<Shared>>>,
+}
+
+impl Device {
+    /// The device an id is bound to.
+    pub(super) fn of(raw: *mut ibv_context) -> Result<Arc<Self>, RdmaError> {
+        let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+        devices.retain(|device| device.strong_count() > 0);
+        let known = devices.iter().filter_map(Weak::upgrade).find(|device| device.context.as_ptr() == raw);
+        if let Some(device) = known {
+            return Ok(device);
+        }
+        let open = Contexts::open()?;
+        let found = open.all().contains(&raw).then(|| NonNull::new(raw)).flatten();
+        let raw = found.ok_or(RdmaError::NoDevice("the device is not open"))?;
+        let context = Arc::new(Context { raw, _open: open });
+        // SAFETY: the context is open.
+        set_nonblocking(unsafe { raw.as_ref().async_fd }).map_err(|error| io_error(&error))?;
+        let can = abilities(&context)?;
+        let pd = Arc::new(Pd::new(context.clone())?);
+        let pool = RegisteredPool::new(pd.clone(), can.windows);
+        let device = Arc::new(Self { context, pd, can, pool, pairs: Mutex::default() });
+        devices.push(Arc::downgrade(&device));
+        Ok(device)
+    }
+
+    pub(super) fn pd(&self) -> &Arc<Pd> {
+        &self.pd
+    }
+
+    pub(super) fn pool(&self) -> &RegisteredPool {
+        &self.pool
+    }
+
+    fn pairs(&self) -> MutexGuard<'_, Vec<Weak<Shared>>> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells `pair` what happens to the device.
+    pub(super) fn watch(&self, pair: &Arc<Shared>) {
+        let mut pairs = self.pairs();
+        pairs.retain(|pair| pair.strong_count() > 0);
+        pairs.push(Arc::downgrade(pair));
+    }
+
+    /// A descriptor that is readable when something has happened to the device.
+    pub(super) fn news(&self) -> Result<OwnedFd, RdmaError> {
+        // SAFETY: the context is open as long as `self`, and its descriptor with it; it is duplicated here.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.context.raw.as_ref().async_fd) };
+        fd.try_clone_to_owned().map_err(|error| io_error(&error))
+    }
+
+    /// Takes what has happened to the device and tells it to those whom it concerns.
+    pub(super) fn spread_news(&self) {
+        loop {
+            match self.take_news() {
+                Ok(Some(news)) => self.spread(news),
+                Ok(None) => return,
+                Err(error) => return self.spread(News { concerns: Concerns::All, error }),
+            }
+        }
+    }
+
+    fn spread(&self, news: News) {
+        let pairs: Vec<_> = self.pairs().iter().filter_map(Weak::upgrade).collect();
+        for pair in pairs {
+            let concerned = match news.concerns {
+                Concerns::All => true,
+                Concerns::Port(port) => pair.port() == port,
+                Concerns::QueuePair(number) => pair.number() == number,
+                Concerns::Completions(queue) => pair.has_completion_queue(queue),
+                Concerns::Nobody => false,
+            };
+            if concerned {
+                pair.fail(news.error);
+            }
+        }
+    }
+
+    fn take_news(&self) -> Result<Option<News>, RdmaError> {
+        let mut event = MaybeUninit::<ibv_async_event>::uninit();
+        // SAFETY: the context is open; `event` is written where 0 is returned.
+        if unsafe { ibv_get_async_event(self.context.as_ptr(), event.as_mut_ptr()) } != 0 {
+            let error = io::Error::last_os_error();
+            return if error.kind() == io::ErrorKind::WouldBlock { Ok(None) } else { Err(io_error(&error)) };
+        }
+        // SAFETY: written above. The kind is read as a number, for it may be newer than the enumeration; objects that are
+        // named cannot be destroyed before the event is acknowledged.
+        let news = unsafe {
+            let kind = ptr::addr_of!((*event.as_ptr()).event_type).cast::<u32>().read();
+            let news = News::of(kind, ptr::addr_of!((*event.as_ptr()).element));
+            ibv_ack_async_event(event.as_mut_ptr());
+            news
+        };
+        Ok(Some(news))
+    }
+
+    /// What a port can do.
+    pub(super) fn port(&self, number: u8) -> Result<Port, RdmaError> {
+        let mut port = MaybeUninit::<ibv_port_attr>::zeroed();
+        // SAFETY: the context is open; zeros are a valid value of plain numbers, and the call fills in what it knows.
+        let port = unsafe {
+            if ibv_query_port(self.context.as_ptr(), number, port.as_mut_ptr()) != 0 {
+                return Err(last());
+            }
+            port.assume_init()
+        };
+        let speed =
+            lane_speed(port.active_speed).zip(lanes(port.active_width)).map(|(speed, lanes)| speed * lanes);
+        Ok(Port { message: usize::try_from(port.max_msg_sz).unwrap_or(usize::MAX), speed })
+    }
+}
+
+fn abilities(context: &Context) -> Result<Abilities, RdmaError> {
+    let mut attributes = MaybeUninit::<ibv_device_attr>::zeroed();
+    // SAFETY: the context is open; zeros are a valid value of plain numbers, and the call fills in what it knows.
+    let (attributes, transport) = unsafe {
+        if ibv_query_device(context.as_ptr(), attributes.as_mut_ptr()) != 0 {
+            return Err(last());
+        }
+        (attributes.assume_init(), (*(*context.as_ptr()).device).transport_type)
+    };
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let depth = |value: i32| u8::try_from(value.clamp(1, i32::from(u8::MAX))).unwrap_or(1);
+    let has = |flag: ibv_device_cap_flags| attributes.device_cap_flags & flag.0 != 0;
+    Ok(Abilities {
+        iwarp: transport == ibv_transport_type::IBV_TRANSPORT_IWARP,
+        windows: has(ibv_device_cap_flags::IBV_DEVICE_MEM_WINDOW_TYPE_2A)
+            || has(ibv_device_cap_flags::IBV_DEVICE_MEM_WINDOW_TYPE_2B),
+        invalidates: has(ibv_device_cap_flags::IBV_DEVICE_MEM_MGT_EXTENSIONS),
+        queue: count(attributes.max_qp_wr),
+        completions: count(attributes.max_cqe),
+        gather: count(attributes.max_sge),
+        reads: (depth(attributes.max_qp_init_rd_atom), depth(attributes.max_qp_rd_atom)),
+        region: usize::try_from(attributes.max_mr_size).unwrap_or(usize::MAX),
+    })
+}
+
+/// Bits per second of one lane, by the numbers of InfiniBand.
+fn lane_speed(code: u8) -> Option<u64> {
+    let tenths = match code {
+        1 => 25,
+        2 => 50,
+        4 | 8 => 100,
+        16 => 140,
+        32 => 250,
+        64 => 500,
+        128 => 1000,
+        _ => return None,
+    };
+    Some(tenths * 100_000_000)
+}
+
+fn lanes(code: u8) -> Option<u64> {
+    match code {
+        1 => Some(1),
+        2 => Some(4),
+        4 => Some(8),
+        8 => Some(12),
+        16 => Some(2),
+        _ => None,
+    }
+}
+
+/// Something that happened to a device.
+struct News {
+    concerns: Concerns,
+    error: RdmaError,
+}
+
+enum Concerns {
+    All,
+    Port(u8),
+    QueuePair(u32),
+    Completions(usize),
+    Nobody,
+}
+
+impl News {
+    /// # Safety
+    /// `element` is of an event of this kind that has not been acknowledged.
+    unsafe fn of(kind: u32, element: *const rdma_mummy_sys::ibv_async_event_element_t) -> Self {
+        use ibv_event_type::*;
+        let is = |known: ibv_event_type| kind == number(known);
+        // SAFETY: events of a queue pair name one.
+        let pair = || Concerns::QueuePair(unsafe { (*(*element).qp).qp_num });
+        // SAFETY: events of a port name one, which is a number.
+        let port = || Concerns::Port(u8::try_from(unsafe { (*element).port_num }).unwrap_or(0));
+        if is(IBV_EVENT_QP_ACCESS_ERR) {
+            return Self {
+                concerns: pair(),
+                error: RdmaError::RemoteAccess("of the peer, to memory of ours"),
+            };
+        }
+        if is(IBV_EVENT_QP_FATAL) || is(IBV_EVENT_QP_REQ_ERR) {
+            return Self { concerns: pair(), error: RdmaError::Failed("an error of the queue pair") };
+        }
+        if is(IBV_EVENT_CQ_ERR) {
+            // SAFETY: the event names a completion queue; only its address is of interest.
+            let queue = unsafe { (*element).cq }.addr();
+            let error = RdmaError::Limit("the completion queue overran");
+            return Self { concerns: Concerns::Completions(queue), error };
+        }
+        if is(IBV_EVENT_PORT_ERR) {
+            return Self { concerns: port(), error: RdmaError::PortDown };
+        }
+        let concerns = if is(IBV_EVENT_DEVICE_FATAL) { Concerns::All } else { Concerns::Nobody };
+        Self { concerns, error: RdmaError::DeviceRemoved }
+    }
+}
+
+#[allow(clippy::as_conversions, reason = "the number of an enumerator of C")]
+fn number(kind: ibv_event_type) -> u32 {
+    kind as u32
+}
