@@ -16,6 +16,7 @@ const DIRECTORY: u8 = 0x80;
 const NOTIFY: u8 = 0x81;
 const GET_EA: u8 = 0x82;
 const DESCRIPTORS: u8 = 0x83;
+const QUERY_QUOTA: u8 = 0x84;
 
 fn class<T: Information + PartialEq + Debug>(bytes: &[u8]) {
     crate::fixed_point!(bytes, T::parse, T::to_bytes);
@@ -37,6 +38,7 @@ pub fn run(data: &[u8]) {
         }
         GET_EA => crate::fixed_point!(bytes, GetEaList::parse, GetEaList::to_bytes),
         DESCRIPTORS => crate::fixed_point!(bytes, BufferDescriptor::parse_all, descriptors),
+        QUERY_QUOTA => crate::fixed_point!(bytes, QueryQuotaInfo::parse, QueryQuotaInfo::to_bytes),
         kind => classes!(
             (kind, *number),
             bytes,
@@ -64,6 +66,7 @@ pub fn run(data: &[u8]) {
             PipeInformation,
             PipeLocalInformation,
             PositionInformation,
+            QuotaInformation,
             RenameInformation,
             RenameInformationEx,
             ShortNameInformation,

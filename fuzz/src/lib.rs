@@ -12,7 +12,9 @@ pub mod credits;
 pub mod information;
 pub mod login;
 pub mod messages;
+pub mod rpc;
 pub mod sealed;
+pub mod security;
 pub mod smbd;
 
 /// Bytes that `emit` writes.

@@ -80,8 +80,10 @@ impl Corpora {
             Response::ChangeNotify(body) => &body.output,
             _ => return,
         };
-        if let Some(asked) = asked {
-            self.add("information", [&asked, &output[..]].concat());
+        match asked {
+            Some([3, _]) => self.add("security", output.as_slice()),
+            Some(asked) => self.add("information", [&asked, &output[..]].concat()),
+            None => {}
         }
     }
 

@@ -102,6 +102,23 @@ fn compressed(corpora: &mut Corpora, folder: &Path) {
     }
 }
 
+/// Recorded exchanges over the srvsvc pipe: each fragment, each call, each side as a whole.
+fn rpc(corpora: &mut Corpora, folder: &Path) {
+    for (_, text) in hex_files(folder) {
+        let side = |mark| {
+            text.lines().filter_map(move |line| line.strip_prefix(mark)).map(unhex).collect::<Vec<_>>()
+        };
+        let (client, server) = (side("> "), side("< "));
+        for fragment in client.iter().chain(&server) {
+            corpora.add("rpc", [&[0], &fragment[..]].concat());
+            let stub = fragment.get(24..).unwrap_or_default();
+            (1..5).for_each(|kind| corpora.add("rpc", [&[kind], stub].concat()));
+        }
+        corpora.add("rpc", [&[5], &client.concat()[..]].concat());
+        server.iter().for_each(|fragment| corpora.add("rpc", [&[6], &fragment[..]].concat()));
+    }
+}
+
 /// What no recording has: one of each kind, a few operations.
 fn by_hand(corpora: &mut Corpora) {
     let mut add = |target, text| corpora.add(target, unhex(text));
@@ -112,6 +129,21 @@ fn by_hand(corpora: &mut Corpora) {
     add("channel_sequence", "0700 020000 060000 000900 000000 0e0000 010000 0c0900");
     add("information", "010f 10000000 80 02 0300 4142 00 78797a 0000  00000000 00 01 0000 43 00");
     add("information", "8200 08000000 02 4142 00  00000000 01 43 00");
+    add(
+        "information",
+        "0400 00000000 0c000000 0500000000000000 0600000000000000 ffffffffffffffff 0700000000000000
+        0101 000000000001 00000000",
+    );
+    add("information", "8400 01 00 0000 00000000 0c000000 04000000 eeeeeeee 0101 000000000001 00000000");
+    add(
+        "information",
+        "8400 01 00 0000 14000000 00000000 00000000 00000000 0c000000 0101 000000000001 00000000",
+    );
+    add("security", "532d312d352d33322d353434");
+    add("security", "01 00 1484 14000000 24000000 30000000 4c000000 0102000000000005 20000000 20020000
+        0101000000000005 12000000 02001c0001000000 11001400 01000000 0101000000000010 00300000
+        0400680003000000 001b1400 ff011f00 0101000000000003 00000000 0b033000 01000000 02000000
+        07070707070707070707070707070707 0101000000000001 00000000 61727478 0a021400 000000f0 0101000000000003 01000000");
     add("information", "8300 07070707070707070707070707070707 08080808080808080808080808080808");
 }
 
@@ -123,6 +155,7 @@ fn main() {
     corpora.negotiate_lists();
     exchanges(&mut corpora, &data.join("auth"));
     compressed(&mut corpora, &data.join("compress"));
+    rpc(&mut corpora, &data.join("rpc"));
     by_hand(&mut corpora);
     corpora.write(&fuzz.join("corpus"));
 }
