@@ -177,7 +177,7 @@ wire_enum! {
         PROTOCOL_VERSION_NOT_SUPPORTED = 4,
         /// An authentication that is not known.
         AUTHENTICATION_TYPE_NOT_RECOGNIZED = 8,
-        /// Not allowed.
+        /// An authentication token that does not verify.
         INVALID_CHECKSUM = 9,
     }
 }
