@@ -1,5 +1,5 @@
-//! Keys, signatures and sealed frames of recorded sessions between Samba's client and server: derived, verified and
-//! opened by us, with every provider.
+//! Keys, signatures and sealed frames of recorded sessions between Samba's client and server, and the Linux kernel's:
+//! derived, verified and opened by us, with every provider.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use smb_proto::{
@@ -168,4 +168,21 @@ fn sealed_sessions() {
             }
         });
     }
+}
+
+/// The kernel's client and ksmbd: the client tells the session key and what seals, not the keys that sign.
+#[test]
+fn the_linux_kernel_sealed() {
+    let recording = Recording::read("linux-3.1.1-aes-128-gcm");
+    let cipher = Cipher::AES_128_GCM;
+    each_provider(|provider| {
+        let keys = recording.keys(provider, Dialect::SMB_3_1_1, cipher).cipher.unwrap();
+        assert_eq!(keys.client_to_server.as_bytes(), recording.fact("serverin-key"));
+        assert_eq!(keys.server_to_client.as_bytes(), recording.fact("serverout-key"));
+        let client = SealingKey::with_provider(provider, cipher, keys.client_to_server.as_bytes());
+        let server = SealingKey::with_provider(provider, cipher, keys.server_to_client.as_bytes());
+        if let (Ok(client), Ok(server)) = (client, server) {
+            assert!(recording.check_sealed(&client, &server) >= 10);
+        }
+    });
 }

@@ -6,9 +6,6 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 /// Commands and directions that no recorded peer sends.
 const NOT_RECORDED: &[(Command, Direction)] = &[
-    // No recorded session idles long enough.
-    (Command::ECHO, Direction::Request),
-    (Command::ECHO, Direction::Response),
     // There is none: a request that is cancelled is answered.
     (Command::CANCEL, Direction::Response),
     // There is none: servers speak unasked.

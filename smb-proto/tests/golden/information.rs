@@ -5,11 +5,13 @@ use smb_proto::{
     dtyp::SecurityDescriptor,
     error::ParseError,
     fscc::{
-        AllInformation, AlternateNameInformation, BasicInformation, DirectoryWriter, DispositionInformation,
-        EndOfFileInformation, FileInformationClass as File, FsAttributeInformation, FsDeviceInformation,
-        FsFullSizeInformation, FsInformationClass as Fs, FsObjectIdInformation, FsSectorSizeInformation,
-        FsSizeInformation, FsVolumeInformation, Information, NetworkOpenInformation, PositionInformation,
-        RenameInformation, StreamInformation, directory, notify,
+        AccessInformation, AlignmentInformation, AllInformation, AlternateNameInformation, BasicInformation,
+        DirectoryWriter, DispositionInformation, EaInformation, EndOfFileInformation,
+        FileInformationClass as File, FsAttributeInformation, FsDeviceInformation, FsFullSizeInformation,
+        FsInformationClass as Fs, FsObjectIdInformation, FsSectorSizeInformation, FsSizeInformation,
+        FsVolumeInformation, Information, InternalInformation, LinkInformation, ModeInformation,
+        NetworkOpenInformation, PositionInformation, RenameInformation, StandardInformation,
+        StreamInformation, directory, ea::FullEaInformation, notify,
     },
     msg::{InfoType, Request, Response},
 };
@@ -47,6 +49,14 @@ fn rewrite(kind: Kind, bytes: &[u8]) -> Option<Again> {
         }
         Kind::Info(InfoType::FILE, class) => match File(class) {
             File::BASIC => again::<BasicInformation>(bytes),
+            File::STANDARD => again::<StandardInformation>(bytes),
+            File::INTERNAL => again::<InternalInformation>(bytes),
+            File::EA => again::<EaInformation>(bytes),
+            File::ACCESS => again::<AccessInformation>(bytes),
+            File::LINK => again::<LinkInformation>(bytes),
+            File::FULL_EA => again::<FullEaInformation>(bytes),
+            File::MODE => again::<ModeInformation>(bytes),
+            File::ALIGNMENT => again::<AlignmentInformation>(bytes),
             File::ALTERNATE_NAME => again::<AlternateNameInformation>(bytes),
             File::ALL => again::<AllInformation>(bytes),
             File::POSITION => again::<PositionInformation>(bytes),
@@ -122,6 +132,6 @@ fn buffers_come_back_byte_for_byte() {
             None => _ = untyped.insert(kind),
         }
     }
-    assert!(typed.len() >= 14, "{typed:?}");
+    assert!(typed.len() >= 24, "{typed:?}");
     assert!(untyped.iter().all(|kind| matches!(kind, Kind::Info(InfoType::QUOTA, _))), "{untyped:?}");
 }

@@ -17,6 +17,12 @@ const NOT_SHOWN: &[(&str, &str)] = &[
     ("-notify-enum-dir-response", "smb2.error.byte_count"),
 ];
 
+/// A part of a golden's name, where `tshark` gives up.
+const NOT_READ: &[&str] = &[
+    // ksmbd answers "no attributes" with the body of an empty success; its offset is taken for a count of error contexts.
+    "-qi-file-class15-c0000052-close-response",
+];
+
 /// One message as both read it.
 struct Case<'g> {
     name: &'g str,
@@ -104,6 +110,9 @@ fn tshark_agrees_on_the_main_fields() {
         for ((golden, wire), packet) in frames.iter().zip(&dissected) {
             let theirs = each(&packet["_source"]["layers"]["smb2"]);
             let cases = ours(&golden.name, wire);
+            if NOT_READ.iter().any(|part| golden.name.contains(part)) {
+                continue;
+            }
             if theirs.len() != cases.len() {
                 wrong.push(format!("{}: {} messages, tshark {}", golden.name, cases.len(), theirs.len()));
                 continue;
@@ -115,7 +124,7 @@ fn tshark_agrees_on_the_main_fields() {
         }
     }
     assert!(wrong.is_empty(), "{} of {messages} messages:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(messages > 900, "{messages} messages");
+    assert!(messages > 1500, "{messages} messages");
     let rare: Vec<_> = fields::EXPECTED.iter().filter(|key| !compared.contains_key(*key)).collect();
     assert!(rare.is_empty(), "never compared: {rare:?}");
 }
