@@ -13,13 +13,14 @@
 //! ```
 //! use smb_direct::{DirectListener, SmbDirect, rdma::mem::MemNetwork, smbd::Config};
 //! use smb_transport::{IoBuf, Msg, Transport};
+//! use std::sync::Arc;
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (network, at) = (MemNetwork::default(), ([127, 0, 0, 1], 5445).into());
-//! let mut listener = DirectListener::bind(&network, at, Config::default()).await?;
+//! let mut listener = DirectListener::bind(Arc::new(network.clone()), at, Config::default()).await?;
 //! let connecting = SmbDirect::connect(&network, at, Config::default());
-//! let (client, server) = tokio::try_join!(connecting, listener.accept_direct())?;
-//! let (mut client, mut server) = (Box::new(client).split(), Box::new(server).split());
+//! let (client, server) = tokio::join!(connecting, listener.accept_direct());
+//! let (mut client, mut server) = (Box::new(client?).split(), Box::new(server).split());
 //! client.sender.send(Msg::inline(IoBuf::copied(b"hello"))).await?;
 //! assert_eq!(server.receiver.recv().await?.unwrap().message[..], *b"hello");
 //! # Ok(())

@@ -4,7 +4,7 @@
 use smb_client::{Client, Signing};
 use smb_direct::{Counters, DirectListener, Monitor, SmbDirect, rdma::mem::MemNetwork, smbd::Config};
 use smb_server::Server;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 const SIZES: [usize; 7] = [1, 4096, 16_385, 65_536, 100_001, 1 << 20, (1 << 20) + 1];
 
@@ -15,7 +15,7 @@ fn pattern(len: usize) -> Vec<u8> {
 /// Writes files of all sizes and reads them back; returns what the client's connection carried.
 async fn copy_both_ways(signing: Signing) -> Counters {
     let (network, at) = (MemNetwork::default(), SocketAddr::from(([127, 0, 0, 1], 5445)));
-    let listener = DirectListener::bind(&network, at, Config::default()).await.unwrap();
+    let listener = DirectListener::bind(Arc::new(network.clone()), at, Config::default()).await.unwrap();
     let mut server = Server::builder().user("alice", "secret").memory_share("data").build().unwrap();
     server.add_listener(Box::new(listener));
     let handle = server.handle();

@@ -3,6 +3,7 @@
 mod file;
 mod values;
 
+use crate::rdma::{self, RdmaAddress};
 use clap::Parser;
 use smb_server::{Builder, Policy, Server, Share, backend};
 use std::{
@@ -16,7 +17,7 @@ use values::{
     CipherName, Dialects, DirectoryShare, InterfaceName, Pair, Protection, Signing, Size, StreamingShare,
 };
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// An SMB3 server.
 #[derive(Debug, Parser)]
@@ -28,6 +29,10 @@ pub struct Arguments {
     /// Address and port to listen on; port 0 takes a free one. Without any, 127.0.0.1:4450.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Vec<SocketAddr>,
+    /// Also listens for SMB Direct, through the RDMA device that has this address (feature `verbs`). Clients look for
+    /// iWARP at port 5445, for RoCE and InfiniBand at 445.
+    #[arg(long, value_name = "verbs://ADDR:PORT")]
+    listen_rdma: Vec<RdmaAddress>,
     /// A user who may log on.
     #[arg(long, value_name = "NAME:PASSWORD")]
     user: Vec<Pair>,
@@ -111,11 +116,19 @@ async fn serve(mut arguments: Arguments) -> Result<(), Failure> {
     if arguments.on_stream.is_some() && arguments.stream_share.is_empty() {
         return Err("--on-stream is of no use without a --stream-share".into());
     }
-    let server = builder(arguments, &access)?.build()?;
+    let places = arguments.listen_rdma.clone();
+    let mut server = builder(arguments, &access)?.build()?;
     let stop = stop_signal()?;
+    let mut ready: Vec<_> =
+        server.local_addrs().iter().map(|address| format!("listening tcp {address}")).collect();
+    for place in places {
+        let listener = rdma::listen(place).await?;
+        ready.extend(listener.local().map(|address| format!("listening verbs {address}")));
+        server.add_listener(listener);
+    }
     let mut out = std::io::stdout().lock();
-    for address in server.local_addrs() {
-        writeln!(out, "listening tcp {address}")?;
+    for line in ready {
+        writeln!(out, "{line}")?;
     }
     out.flush()?;
     drop(out);

@@ -1,6 +1,7 @@
 //! The `smb-server` program.
 
 mod cli;
+mod rdma;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -22,11 +22,13 @@ pub enum TransportError {
         os_error: Option<i32>,
     },
     /// What carries the connection says why it is gone, or why there is none.
-    #[error("{why}")]
+    #[error("{what}{}{why}", if .why.is_empty() { "" } else { ": " })]
     Wire {
         /// What that is nearest to among the system's errors.
         kind: io::ErrorKind,
-        /// In words.
+        /// What happened, in words.
+        what: &'static str,
+        /// Why, where that is known; else empty.
         why: &'static str,
     },
     /// A message longer than this side accepts in this state.

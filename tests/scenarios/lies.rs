@@ -14,7 +14,7 @@ use smb_tests::{House, Raw, bounded, pattern};
 use smb_transport::{
     Access, Advertised, BufferDescriptor, IoBuf, MemoryOptions, Transport, memory::PlacementOptions,
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// What one descriptor names at most, so that a buffer takes three.
 const PIECE: usize = 100_000;
@@ -40,11 +40,12 @@ async fn dial(house: &House, wire: Wire) -> Box<dyn Transport> {
             let (mut options, at) = (MemOptions::default(), SocketAddr::from(([127, 0, 0, 1], 5445)));
             options.max_transfer = PIECE;
             let network = MemNetwork::new(options);
-            let mut listener = DirectListener::bind(&network, at, Config::default()).await.unwrap();
+            let mut listener =
+                DirectListener::bind(Arc::new(network.clone()), at, Config::default()).await.unwrap();
             let connecting = SmbDirect::connect(&network, at, Config::default());
-            let (ours, theirs) = tokio::try_join!(connecting, listener.accept_direct()).unwrap();
+            let (ours, theirs) = tokio::join!(connecting, listener.accept_direct());
             house.serve(theirs);
-            Box::new(ours)
+            Box::new(ours.unwrap())
         }
     }
 }

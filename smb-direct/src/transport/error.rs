@@ -27,7 +27,7 @@ fn because(fault: &Option<RdmaError>) -> String {
 
 impl From<DirectError> for TransportError {
     fn from(error: DirectError) -> Self {
-        let broken = |kind, why| Self::Wire { kind, why };
+        let broken = |kind, what| Self::Wire { kind, what, why: "" };
         match error {
             DirectError::Rdma(error)
             | DirectError::Ended { reason: CloseReason::Disconnected, fault: Some(error) } => lost(&error),
@@ -48,26 +48,32 @@ impl From<DirectError> for TransportError {
 
 /// A provider's error as one of the link.
 pub(super) fn lost(error: &RdmaError) -> TransportError {
-    let wire = |kind, why| TransportError::Wire { kind, why };
+    let wire = |kind, what, why| TransportError::Wire { kind, what, why };
     match *error {
         RdmaError::Closed => TransportError::Closed,
         RdmaError::TimedOut => TransportError::TimedOut,
         RdmaError::Io(kind) => TransportError::Io { kind, os_error: None },
         RdmaError::Refused => {
-            wire(io::ErrorKind::ConnectionRefused, "nobody listens for RDMA at that address")
+            wire(io::ErrorKind::ConnectionRefused, "nobody listens for RDMA at that address", "")
         }
         RdmaError::Rejected => {
-            wire(io::ErrorKind::ConnectionRefused, "the peer rejected the RDMA connection")
+            wire(io::ErrorKind::ConnectionRefused, "the peer rejected the RDMA connection", "")
         }
-        RdmaError::NoDevice(why) => wire(io::ErrorKind::Unsupported, why),
-        RdmaError::DeviceRemoved => wire(io::ErrorKind::NotConnected, "the RDMA device was removed"),
-        RdmaError::Unreachable(why) => wire(io::ErrorKind::HostUnreachable, why),
-        RdmaError::PortDown => wire(io::ErrorKind::NetworkDown, "the port of the RDMA device is down"),
+        RdmaError::NoDevice(why) => wire(io::ErrorKind::Unsupported, "no RDMA device", why),
+        RdmaError::DeviceRemoved => wire(io::ErrorKind::NotConnected, "the RDMA device was removed", ""),
+        RdmaError::Unreachable(why) => {
+            wire(io::ErrorKind::HostUnreachable, "the address is not reached by RDMA", why)
+        }
+        RdmaError::PortDown => wire(io::ErrorKind::NetworkDown, "the port of the RDMA device is down", ""),
         RdmaError::ReceiverNotReady => {
-            wire(io::ErrorKind::ConnectionReset, "a message met no posted receive that holds it")
+            wire(io::ErrorKind::ConnectionReset, "a message met no posted receive that holds it", "")
         }
-        RdmaError::RemoteAccess(why) | RdmaError::Limit(why) | RdmaError::Failed(why) => {
-            wire(io::ErrorKind::ConnectionReset, why)
+        RdmaError::RemoteAccess(why) => {
+            wire(io::ErrorKind::ConnectionReset, "remote access was refused", why)
+        }
+        RdmaError::Limit(why) => wire(io::ErrorKind::ConnectionReset, "over a limit of the RDMA device", why),
+        RdmaError::Failed(why) => {
+            wire(io::ErrorKind::ConnectionReset, "the RDMA device gave the connection up", why)
         }
     }
 }

@@ -16,9 +16,9 @@ fn at() -> SocketAddr {
 }
 
 async fn connected(network: MemNetwork, ours: Config, theirs: Config) -> (SmbDirect, SmbDirect) {
-    let mut listener = DirectListener::bind(&network, at(), theirs).await.unwrap();
+    let mut listener = DirectListener::bind(Arc::new(network.clone()), at(), theirs).await.unwrap();
     let (one, other) = tokio::join!(SmbDirect::connect(&network, at(), ours), listener.accept_direct());
-    (one.unwrap(), other.unwrap())
+    (one.unwrap(), other)
 }
 
 async fn pair_of(network: MemNetwork, config: Config) -> testing::Pair {
@@ -131,7 +131,8 @@ async fn idle_connections_live_on_and_silent_ones_end() {
 
     // A peer that connects and says nothing.
     let network = MemNetwork::default();
-    let mut listener = DirectListener::bind(&network, at(), Config::default()).await.unwrap();
+    let mut listener =
+        DirectListener::bind(Arc::new(network.clone()), at(), Config::default()).await.unwrap();
     let with = SmbDirect::set_up(&Config::default());
     let (pair, accepted) = tokio::join!(
         network.connect(at(), with),
@@ -208,4 +209,74 @@ async fn a_failed_negotiation_says_what_was_wrong() {
     let (failed, _pair) = tokio::join!(SmbDirect::connect(&network, at(), Config::default()), answering);
     let failed = failed.unwrap_err();
     assert_eq!(failed.to_string(), "protocol violation: the peer grants no credits to begin with");
+}
+
+/// A provider whose first listener is lost at once, as with a device that is removed; the address is then not to be had
+/// for two tries.
+struct Vanishing {
+    network: MemNetwork,
+    tries: std::sync::atomic::AtomicUsize,
+}
+
+struct Removed;
+
+impl crate::rdma::Acceptor for Removed {
+    fn local(&self) -> Option<SocketAddr> {
+        Some(at())
+    }
+
+    fn incoming(
+        &mut self,
+    ) -> smb_transport::BoxFuture<'_, Result<Box<dyn crate::rdma::Incoming>, RdmaError>> {
+        Box::pin(async { Err(RdmaError::DeviceRemoved) })
+    }
+}
+
+impl Provider for Vanishing {
+    fn name(&self) -> &'static str {
+        "vanishing"
+    }
+
+    fn connect(
+        &self,
+        to: SocketAddr,
+        with: SetUp,
+    ) -> smb_transport::BoxFuture<'_, Result<Box<dyn QueuePair>, RdmaError>> {
+        self.network.connect(to, with)
+    }
+
+    fn listen(
+        &self,
+        at: SocketAddr,
+    ) -> smb_transport::BoxFuture<'_, Result<Box<dyn crate::rdma::Acceptor>, RdmaError>> {
+        match self.tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => Box::pin(async {
+                let removed: Box<dyn crate::rdma::Acceptor> = Box::new(Removed);
+                Ok(removed)
+            }),
+            1 | 2 => Box::pin(async { Err(RdmaError::NoDevice("not yet")) }),
+            _ => self.network.listen(at),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_whose_device_was_removed_comes_back() {
+    let network = MemNetwork::default();
+    let vanishing = Arc::new(Vanishing { network: network.clone(), tries: Default::default() });
+    let mut listener = DirectListener::bind(vanishing.clone(), at(), Config::default()).await.unwrap();
+    let connecting = async {
+        loop {
+            match SmbDirect::connect(vanishing.as_ref(), at(), Config::default()).await {
+                Ok(transport) => return transport,
+                Err(error) => assert_eq!(error, DirectError::Rdma(RdmaError::Refused)),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let both = async { tokio::join!(connecting, listener.accept_direct()) };
+    let (one, other) = tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
+    let (mut one, mut other) = (Box::new(one).split(), Box::new(other).split());
+    one.sender.send(message(b"again")).await.unwrap();
+    assert_eq!(received(&mut other).await.message[..], *b"again");
 }

@@ -6,6 +6,7 @@ use super::{
         CipherName, Dialects, DirectoryShare, InterfaceName, Pair, Protection, Signing, Size, StreamingShare,
     },
 };
+use crate::rdma::RdmaAddress;
 use serde::{Deserialize, Deserializer, de::Error};
 use std::{
     collections::HashMap,
@@ -19,6 +20,8 @@ use std::{
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     listen: Vec<SocketAddr>,
+    #[serde(deserialize_with = "list")]
+    listen_rdma: Vec<RdmaAddress>,
     guest: bool,
     #[serde(deserialize_with = "optional")]
     signing: Option<Protection>,
@@ -131,6 +134,7 @@ pub fn complete(arguments: &mut Arguments, path: &Path) -> Result<Access, Failur
 fn merge(arguments: &mut Arguments, text: &str) -> Result<Access, toml::de::Error> {
     let file: File = toml::from_str(text)?;
     fill(&mut arguments.listen, file.listen);
+    fill(&mut arguments.listen_rdma, file.listen_rdma);
     fill(&mut arguments.signing_algorithms, file.signing_algorithms);
     fill(&mut arguments.ciphers, file.ciphers);
     fill(&mut arguments.interface, file.interface);

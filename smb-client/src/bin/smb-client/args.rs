@@ -1,13 +1,18 @@
 //! The command line's words.
 
-use crate::{report::Failure, units, url::Url};
+use crate::{
+    reach::{self, Reached},
+    report::Failure,
+    units,
+    url::Url,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use smb_client::{
     Client, Encryption, Session, Signing, Tree,
     transfer::{Progress, TransferOptions, Verify},
 };
 use smb_proto::dialect::{Cipher, Dialect, SigningAlgorithm};
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
 /// What --json prints; the names stay as they are, further ones may be added.
 const JSON: &str = "\
@@ -18,7 +23,8 @@ JSON (--json), one value on standard output; of transfers to `-` on standard err
   rm             {verb, name, files, directories}
   mv             {verb, name, to}
   get, put, cp, migrate
-                 {verb, name, bytes, resumed_at, seconds, gbit_per_s, verified}; cp: way (server or client);
+                 {verb, name, bytes, resumed_at, seconds, gbit_per_s, verified, rdma, channels: [{kind, inline,
+                 pushed, pulled, copied, inline_because}]}; cp: way (server or client);
                  with -r: files, directories, skipped: [path]
   bench          {size, connect_ms, sequential: [{direction, bytes, seconds, gbit_per_s, cpu_seconds, verified}],
                  random: [{operation, depth, per_second, mean_us, p50_us, p99_us}], files: [{depth, per_second}]}
@@ -136,10 +142,13 @@ pub enum Migrate {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum TransportKind {
-    /// What the host and the server have in common.
+    /// RDMA where there is a device and data can be placed by it, else TCP.
     Auto,
     /// TCP.
     Tcp,
+    /// SMB Direct through an RDMA device (feature `verbs`). Data is placed only where it is neither signed nor sealed
+    /// (`--signing allowed`).
+    Rdma,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -166,6 +175,9 @@ pub struct Common {
     /// What carries the connection.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub transport: TransportKind,
+    /// The port for SMB Direct; else 5445 (iWARP), then 445 (RoCE, InfiniBand). The URL's port is TCP's.
+    #[arg(long, global = true, value_name = "N")]
+    pub rdma_port: Option<u16>,
     /// Whether requests are signed.
     #[arg(long, global = true, value_enum, default_value = "required")]
     pub signing: SigningMode,
@@ -202,6 +214,9 @@ pub struct Common {
     /// Results as JSON on standard output.
     #[arg(long, global = true)]
     pub json: bool,
+    /// How the server was reached, once it was.
+    #[arg(skip)]
+    pub reached: OnceLock<Reached>,
 }
 
 impl Common {
@@ -237,11 +252,7 @@ impl Common {
 
     /// Logs on to the server of `url`.
     pub async fn session(&self, url: &Url) -> Result<Session, Failure> {
-        match self.transport {
-            // There is nothing else to choose from yet.
-            TransportKind::Auto | TransportKind::Tcp => (),
-        }
-        Ok(self.client(url)?.connect(&url.address()).await?)
+        reach::connect(self, &self.client(url)?, url).await
     }
 
     /// Connects to the share of `url`.
@@ -254,6 +265,11 @@ impl Common {
     /// Refuses options that have no meaning for the verb.
     pub fn refuse_resume(&self, why: &str) -> Result<(), Failure> {
         if self.resume { Err(Failure::Usage(format!("--resume {why}"))) } else { Ok(()) }
+    }
+
+    /// Whether requests are signed or sealed whatever the server says.
+    pub fn protects(&self) -> bool {
+        self.encrypt || matches!(self.signing, SigningMode::Required)
     }
 
     /// How to transfer.

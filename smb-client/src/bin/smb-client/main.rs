@@ -8,6 +8,7 @@ mod copy;
 mod cp;
 mod files;
 mod migrate;
+mod reach;
 mod report;
 mod units;
 mod url;

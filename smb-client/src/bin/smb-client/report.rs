@@ -1,6 +1,6 @@
 //! What the user is told.
 
-use crate::{args::Common, units};
+use crate::{args::Common, reach, units};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use smb_client::{
@@ -16,6 +16,7 @@ pub enum Failure {
     Smb(Error),
     Local(PathBuf, io::Error),
     Usage(String),
+    Unreached(String),
     Incomplete(String, Box<Failure>),
     Interrupted,
 }
@@ -75,7 +76,7 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Smb(error) => write!(f, "{error}{}", hint(error)),
             Self::Local(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Usage(text) => f.write_str(text),
+            Self::Usage(text) | Self::Unreached(text) => f.write_str(text),
             Self::Incomplete(left, failure) => write!(f, "{failure}\nsmb-client: {left}"),
             Self::Interrupted => f.write_str("interrupted"),
         }
@@ -154,6 +155,7 @@ pub fn summary(common: &Common, verb: &str, name: &str, summary: &Summary, more:
         let mut line = json!({
             "verb": verb, "name": name, "bytes": bytes, "resumed_at": resumed_at, "seconds": elapsed.as_secs_f64(),
             "gbit_per_s": gbit(bytes.saturating_sub(*resumed_at), *elapsed), "verified": level.to_string(),
+            "rdma": reach::rdma(common), "channels": reach::channels(common),
         });
         if let (Extra::Way(way), Some(line)) = (&more, line.as_object_mut()) {
             line.insert("way".into(), (*way).into());
@@ -171,6 +173,7 @@ pub fn summary(common: &Common, verb: &str, name: &str, summary: &Summary, more:
         eprintln!(
             "{verb} {name}: {size}{way} in {seconds:.2} s ({rate:.2} Gbit/s){resumed}, verified: {level}"
         );
+        reach::tell(common);
     }
 }
 
@@ -193,7 +196,8 @@ pub fn tree_summary(common: &Common, verb: &str, name: &str, summary: &TreeSumma
             json!({
                 "verb": verb, "name": name, "bytes": bytes, "resumed_at": 0, "seconds": elapsed.as_secs_f64(),
                 "gbit_per_s": gbit(*bytes, *elapsed), "verified": level.to_string(), "files": files,
-                "directories": directories, "skipped": skipped,
+                "directories": directories, "skipped": skipped, "rdma": reach::rdma(common),
+                "channels": reach::channels(common),
             })
         );
         return;
@@ -206,6 +210,7 @@ pub fn tree_summary(common: &Common, verb: &str, name: &str, summary: &TreeSumma
         eprintln!(
             "{verb} {name}: {files} files, {directories} directories, {size} in {seconds:.2} s, verified: {level}"
         );
+        reach::tell(common);
     }
 }
 

@@ -22,6 +22,11 @@ impl Url {
         self.password.clone().or_else(|| std::env::var("SMB_PASSWORD").ok()).unwrap_or_default()
     }
 
+    /// The host's name or address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// As `Client::connect` takes it.
     pub fn address(&self) -> String {
         if self.host.contains(':') {
