@@ -5,18 +5,21 @@
 //! ```
 //!
 //! Sender and receiver live in this process, each on a runtime of its own so that their CPU time can be told
-//! apart, and meet over loopback. Every path carries the same bytes; the exit status is 0 only where all of them
+//! apart, and meet over loopback; over SMB Direct within the process, and through an RDMA device where there is one (feature
+//! `verbs`). Every path carries the same bytes; the exit status is 0 only where all of them
 //! arrived unchanged on all paths.
 #![allow(clippy::as_conversions, clippy::indexing_slicing)]
 
 mod bare_tcp;
 mod cpu;
+mod direct;
 mod memory;
 mod report;
 mod smb;
 
 use clap::Parser;
 use cpu::Side;
+use direct::Way;
 use memory::Source;
 use report::{Outcome, Row};
 use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
@@ -58,11 +61,13 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut rows = vec![measure("bare TCP", "none".into(), &sender, &receiver, || {
         Ok(bare_tcp::run(&source, &sender, &receiver)?)
     })?];
-    for protection in smb::PROTECTIONS {
-        let path = smb::Path::new(protection, &sender, &receiver)?;
-        rows.push(measure("SMB 3.1.1 over TCP", path.protection(), &sender, &receiver, || {
-            path.run(&source)
-        })?);
+    let mut paths: Vec<_> = smb::PROTECTIONS.into_iter().map(|protection| (protection, None)).collect();
+    let ways = [Some(Way::in_process()), receiver.runtime.block_on(Way::device())];
+    paths.extend(ways.into_iter().flatten().map(|way| (smb::Protection::Plain, Some(way))));
+    for (protection, way) in paths {
+        let path = smb::Path::new(protection, way.as_ref(), &sender, &receiver)?;
+        let name = way.as_ref().map_or("SMB 3.1.1 over TCP", |way| way.name);
+        rows.push(measure(name, path.protection(), &sender, &receiver, || path.run(&source))?);
         path.end()?;
     }
     if options.json {

@@ -1,6 +1,6 @@
-//! SMB 3.1.1 to an embedded server with a stream share, over one TCP connection.
+//! SMB 3.1.1 to an embedded server with a stream share, over one connection.
 
-use crate::{cpu::Side, memory::Source, report::Outcome};
+use crate::{cpu::Side, direct::Way, memory::Source, report::Outcome};
 use smb_client::{Client, Encryption, Session, Signing, migration::StreamWriter, transfer::Level};
 use smb_proto::dialect::Dialect;
 use smb_server::{
@@ -39,18 +39,27 @@ pub struct Path<'s> {
 }
 
 impl<'s> Path<'s> {
-    /// Starts the server on the receiver's runtime and connects from the sender's.
-    pub fn new(protection: Protection, sender: &'s Side, receiver: &Side) -> Result<Self, Box<dyn Error>> {
+    /// Starts the server on the receiver's runtime and connects from the sender's: by SMB Direct where `way` says so, else
+    /// by TCP.
+    pub fn new(
+        protection: Protection,
+        way: Option<&Way>,
+        sender: &'s Side,
+        receiver: &Side,
+    ) -> Result<Self, Box<dyn Error>> {
         let (consumer, incoming) = ReaderConsumer::new();
         let password = password()?;
         let _entered = receiver.runtime.enter();
-        let server = Server::builder()
+        let mut server = Server::builder()
             .listen("127.0.0.1:0".parse()?)
             .user(USER, &password)
             .share(Share::new(SHARE, StreamShare::new(consumer, StreamOptions::default())))
             .encryption(if protection == Protection::Sealed { Policy::Required } else { Policy::Allowed })
             .build()?;
         let address = server.local_addrs().first().ok_or("the server listens nowhere")?.to_string();
+        if let Some(way) = way {
+            server.add_listener(Box::new(receiver.runtime.block_on(way.listen())?));
+        }
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = receiver.runtime.spawn(server.run(async {
             let _ = stopped.await;
@@ -65,7 +74,12 @@ impl<'s> Path<'s> {
             } else {
                 Encryption::Allowed
             });
-        let session = sender.runtime.block_on(client.connect(&address))?;
+        let session = sender.runtime.block_on(async {
+            match way {
+                Some(way) => Ok(client.connect_over(Box::new(way.connect().await?), "server").await?),
+                None => Ok::<_, Box<dyn Error>>(client.connect(&address).await?),
+            }
+        })?;
         Ok(Self { sender, session, stop, serving })
     }
 
@@ -75,6 +89,7 @@ impl<'s> Path<'s> {
             Some(channel) => match (channel.sealing, channel.signing) {
                 (Some(cipher), _) => format!("sealed {cipher:?}"),
                 (None, Some(algorithm)) => format!("signed {algorithm:?}"),
+                (None, None) if channel.inline_because.is_none() => "none, data placed".into(),
                 (None, None) => "none".into(),
             },
             None => "no connection".into(),

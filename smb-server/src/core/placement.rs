@@ -17,6 +17,16 @@ pub enum Way {
     },
 }
 
+impl Way {
+    /// What is invalidated with the answer.
+    pub fn invalidates(&self) -> Option<Token> {
+        match self {
+            Self::Inline => None,
+            Self::Placed { invalidate, .. } => *invalidate,
+        }
+    }
+}
+
 /// Decides the way of `length` bytes. `protected` says that the request was signed or sealed: its data must not go
 /// around that, and there are no RDMA transforms.
 pub fn way(

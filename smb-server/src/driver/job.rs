@@ -11,7 +11,7 @@
 use super::{
     cancel::Cancel,
     connection::Conn,
-    request::{Outcome, Request},
+    request::{Answer, Outcome, Request},
     respond::{self, Draft, Terms, failure},
     writer::Held,
 };
@@ -158,8 +158,9 @@ impl Part<'_> {
                 return Some(terms.draft(self.conn, failure(status), None));
             }
         };
+        let invalidate = request.invalidates();
         let (outcome, async_id) = self.drive(request, needs, &terms).await;
-        let answer = outcome.unwrap_or_else(failure);
+        let answer = Answer { invalidate, ..outcome.unwrap_or_else(failure) };
         chain.leave(self.header.command, answer.status, answer.file_id, answer.tree_id);
         Some(terms.draft(self.conn, answer, async_id))
     }

@@ -5,16 +5,18 @@ use crate::core::{
     channel::Channel,
     dispatch::{Chain, Protection},
     open::Open,
+    placement,
     session::Session,
     tree::{Target, Tree},
 };
 use crate::share::Share;
 use smb_proto::{
     codec::{Body, Message},
+    command::Command,
     credit,
     crypto::sign::SigningKey,
     header::Header,
-    msg::FileId,
+    msg::{FileId, ReadRequest, WriteRequest},
     status::NtStatus,
 };
 use smb_transport::{IoBuf, Push, Token};
@@ -88,6 +90,24 @@ impl Request {
     /// Waits for `bytes` of room for the answer. Not where its frame holds some already: it would wait for itself.
     pub(crate) async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, NtStatus> {
         if self.holds_room { self.conn.try_reserve(bytes) } else { self.conn.reserve(bytes).await }
+    }
+
+    /// What its answer must invalidate, whatever that answer is: a client that asked for it takes its memory for
+    /// invalidated then, and uses the token anew — [MS-SMB2] 3.3.5.12, 3.3.5.13.
+    pub(super) fn invalidates(&self) -> Option<Token> {
+        let limits = self.conn.placement.as_ref()?.limits();
+        let (channel, length) = match self.header.command {
+            Command::READ => {
+                let read: ReadRequest = self.parse().ok()?;
+                (read.channel, read.length)
+            }
+            Command::WRITE => {
+                let write: WriteRequest<'_> = self.parse().ok()?;
+                (write.channel, write.remaining_bytes)
+            }
+            _ => return None,
+        };
+        placement::way(channel, length, Some(limits), self.protected()).ok()?.invalidates()
     }
 
     /// Whether its data must not leave the message: it came signed or sealed.

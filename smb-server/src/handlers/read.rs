@@ -12,7 +12,7 @@ use smb_proto::{
     msg::{Access, ReadRequest, ReadResponse},
     status::NtStatus,
 };
-use smb_transport::{BufferDescriptor, IoBuf, Push, Token};
+use smb_transport::{BufferDescriptor, IoBuf, Push};
 use std::sync::atomic::Ordering;
 
 /// Where DataOffset lies in the response.
@@ -44,9 +44,9 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
             request.conn.count(Moved::ReadInline, data.len());
             inline(data, request.conn.pads_reads())?
         }
-        Way::Placed { descriptors, invalidate } => {
+        Way::Placed { descriptors, .. } => {
             request.conn.count(Moved::Pushed, data.len());
-            placed(data, descriptors, invalidate)?
+            placed(data, descriptors)?
         }
     };
     Ok(answer.on(open.id).within(room))
@@ -82,13 +82,9 @@ fn inline(mut data: IoBuf, padded: bool) -> Result<Answer, NtStatus> {
 }
 
 /// The data by RDMA, in front of the message.
-fn placed(
-    data: IoBuf,
-    descriptors: Vec<BufferDescriptor>,
-    invalidate: Option<Token>,
-) -> Result<Answer, NtStatus> {
+fn placed(data: IoBuf, descriptors: Vec<BufferDescriptor>) -> Result<Answer, NtStatus> {
     let remaining = u32::try_from(data.len()).map_err(|_| NtStatus::INTERNAL_ERROR)?;
     let answer = Answer::of(&ReadResponse { data: &[], remaining, flags: 0 });
     let pushes = if data.is_empty() { Vec::new() } else { vec![Push { to: descriptors, data }] };
-    Ok(Answer { pushes, invalidate, ..answer })
+    Ok(Answer { pushes, ..answer })
 }

@@ -14,7 +14,7 @@ use smb_proto::{
     msg::{Access, NotifyFilter, WriteFlags, WriteRequest, WriteResponse},
     status::NtStatus,
 };
-use smb_transport::{IoBuf, Token};
+use smb_transport::IoBuf;
 use std::{ops::Range, sync::Arc};
 
 /// A request without its data.
@@ -33,15 +33,13 @@ pub(crate) async fn handle(request: Request) -> Outcome {
     let write = examine(&request)?;
     let replay = request.header.flags.contains(HeaderFlags::REPLAY_OPERATION);
     let Request { conn, mut message, cancel, .. } = request;
-    let mut invalidate: Option<Token> = None;
     let data = match write.way {
         Way::Inline => {
             message.narrow(write.data);
             conn.count(Moved::WrittenInline, message.len());
             message
         }
-        Way::Placed { descriptors, invalidate: token } => {
-            invalidate = token;
+        Way::Placed { descriptors, .. } => {
             drop(message);
             let placement = conn.placement.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
             let length = usize::try_from(write.length).map_err(|_| NtStatus::INVALID_PARAMETER)?;
@@ -61,8 +59,7 @@ pub(crate) async fn handle(request: Request) -> Outcome {
     if write.through {
         write.open.handle.flush().await?;
     }
-    let answer = Answer::of(&WriteResponse { count: write.length }).on(write.open.id);
-    Ok(Answer { invalidate, ..answer })
+    Ok(Answer::of(&WriteResponse { count: write.length }).on(write.open.id))
 }
 
 fn examine(request: &Request) -> Result<Write, NtStatus> {

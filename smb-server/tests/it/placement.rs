@@ -154,3 +154,33 @@ async fn a_pull_is_cancelled_midway() {
     assert!(gated.data.lock().unwrap().is_empty(), "a cancelled write was carried out");
     peer.call::<EchoResponse>(&EchoRequest).await.unwrap();
 }
+
+/// The Linux client takes its memory for invalidated with any answer, and the device gives the connection up when the
+/// token is used anew and was not.
+#[tokio::test]
+async fn what_fails_invalidates_too() {
+    let mut peer = Peer::ready(&plain()).await;
+    let file = peer.file("f").await;
+    peer.write(file, 0, &[1; 100]).await.unwrap();
+    let reader = peer.create(&create("f", CreateDisposition::OPEN)).await.unwrap().file_id;
+    let nobody = FileId { persistent: 77, volatile: 77 };
+    for (reading, file_id, offset, status) in [
+        (true, reader, 5000, NtStatus::END_OF_FILE),
+        (true, nobody, 0, NtStatus::FILE_CLOSED),
+        (false, nobody, 0, NtStatus::FILE_CLOSED),
+        (false, file, u64::MAX, NtStatus::INVALID_PARAMETER),
+    ] {
+        let access = if reading { Remote::RemoteWrite } else { Remote::RemoteRead };
+        let memory = advertise(&peer, peer.buffers.buffer(4096), access);
+        let channel = channel(memory.as_ref(), true);
+        let id = match reading {
+            true => peer.send(&ReadRequest { offset, ..placed_read(file_id, 4096, channel) }, 1).await,
+            false => peer.send(&WriteRequest { offset, ..placed_write(file_id, 4096, channel) }, 1).await,
+        };
+        let received = watched(peer.receiver.recv()).await.unwrap().unwrap();
+        let (header, _) = smb_proto::header::Header::parse(&received.message).unwrap();
+        assert_eq!((header.message_id, header.status()), (id, Some(status)));
+        assert_eq!(received.invalidated, Some(Token(memory.descriptors()[0].token)), "{status}");
+        drop(watched(memory.reclaim()).await.unwrap());
+    }
+}
