@@ -28,6 +28,16 @@ pub enum ParseError {
         /// Size of the whole message in bytes.
         size: u64,
     },
+    /// An (offset, length) pair given by the peer begins in the header or the fixed part of its message.
+    #[error("{what}: offset {offset} lies in the first {fixed} bytes, which are not the field's")]
+    Overlap {
+        /// The field that the pair describes.
+        what: &'static str,
+        /// Offset from the first byte of the SMB2 header.
+        offset: u64,
+        /// Where the message's variable parts begin.
+        fixed: u64,
+    },
     /// A `StructureSize` (or protocol identifier) differs from the one the specification fixes.
     #[error("{what}: structure size {found}, not {expected}")]
     StructureSize {

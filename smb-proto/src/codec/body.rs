@@ -1,5 +1,6 @@
 //! Where (offset, length) pairs from the peer become bytes: nowhere else.
 
+use super::num::len32;
 use crate::{error::ParseError, header::HEADER_LEN};
 use std::ops::Range;
 
@@ -10,21 +11,26 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy)]
 pub struct Body<'a> {
     message: &'a [u8],
+    /// Where variable parts may begin.
+    floor: u64,
 }
 
 impl<'a> Body<'a> {
     /// The body of `message`, which begins at its SMB2 header and ends where the message ends (the end of
     /// the frame or the start of the next compounded message).
     pub fn new(message: &'a [u8]) -> Result<Self, ParseError> {
-        if message.len() < HEADER_LEN {
+        let Some((_, fixed)) = message.split_at_checked(HEADER_LEN) else {
             return Err(ParseError::Truncated { what: "SMB2 header" });
-        }
-        Ok(Self { message })
+        };
+        // An odd StructureSize counts the first byte of the variable part too. What is not the command's
+        // StructureSize is refused by its parser.
+        let size = fixed.first_chunk().map_or(0, |size| u16::from_le_bytes(*size) & !1);
+        Ok(Self { message, floor: u64::from(len32(HEADER_LEN)) + u64::from(size) })
     }
 
     /// A structure that is not an SMB2 message but has offsets from its own first byte too (NTLM).
     pub(crate) const fn over(structure: &'a [u8]) -> Self {
-        Self { message: structure }
+        Self { message: structure, floor: 0 }
     }
 
     /// The bytes behind the header: StructureSize first.
@@ -33,7 +39,9 @@ impl<'a> Body<'a> {
     }
 
     /// The `len` bytes at `offset` from the header's first byte. An empty range is the empty slice
-    /// wherever it points, as peers put anything into the offset of an absent field.
+    /// wherever it points, as peers put anything into the offset of an absent field. A range that begins in the
+    /// header or the fixed part is refused, as [MS-SMB2] 3.3.5.9 asks for the name of a CREATE: those bytes mean
+    /// something else.
     pub fn slice_at(
         &self,
         what: &'static str,
@@ -50,6 +58,9 @@ impl<'a> Body<'a> {
             len,
             size: u64::try_from(self.message.len()).unwrap_or(u64::MAX),
         };
+        if offset < self.floor {
+            return Err(ParseError::Overlap { what, offset, fixed: self.floor });
+        }
         let end = offset.checked_add(len).ok_or(outside)?;
         let (Ok(start), Ok(end)) = (usize::try_from(offset), usize::try_from(end)) else {
             return Err(outside);

@@ -73,6 +73,13 @@ pub(crate) fn moved(wire: &[u8], part: &Part) -> Option<Vec<u8>> {
     Some(wire)
 }
 
+/// The same message with one part's offset pointing into its fixed part.
+pub(crate) fn overlapping(wire: &[u8], part: &Part) -> Option<Vec<u8>> {
+    let mut wire = wire.to_vec();
+    put_number(&mut wire, part.offset_at, part.offset_width, 64);
+    (!part.bytes.is_empty()).then_some(wire)
+}
+
 /// Writes the tests of one message: a module name, the type, a proptest strategy for it, and a function that
 /// lists its variable parts.
 macro_rules! message_tests {
@@ -114,6 +121,16 @@ macro_rules! message_tests {
                 #[test]
                 fn parts_lie_at_their_offsets(message in $strategy) {
                     testing::check_parts(&testing::whole(&message), &parts(&message));
+                }
+
+                #[test]
+                fn parts_do_not_lie_in_the_fixed_part(message in $strategy) {
+                    let wire = testing::whole(&message);
+                    for part in parts(&message) {
+                        if let Some(overlapping) = testing::overlapping(&wire, &part) {
+                            prop_assert!(testing::parse::<$message>(&overlapping).is_err());
+                        }
+                    }
                 }
 
                 #[test]
