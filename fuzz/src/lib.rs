@@ -5,17 +5,21 @@
 #![deny(unsafe_code)]
 
 pub mod bounded;
+pub mod client;
 pub mod compressed;
 pub mod contexts;
 pub mod control;
 pub mod credits;
+pub mod engine;
 pub mod information;
 pub mod login;
 pub mod messages;
 pub mod rpc;
 pub mod sealed;
 pub mod security;
+pub mod server;
 pub mod smbd;
+pub mod source;
 
 /// Bytes that `emit` writes.
 pub fn bytes_of(emit: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

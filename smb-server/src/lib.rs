@@ -37,6 +37,13 @@ mod server;
 mod share;
 mod users;
 
+/// Of use to the fuzzers alone.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::entropy::repeatable::begin_again;
+}
+
 pub use config::{Config, Interface, Limits, Policy};
 pub use driver::Traffic;
 pub use server::{BuildError, Builder, Handle, Server};

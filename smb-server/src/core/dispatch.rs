@@ -93,14 +93,14 @@ impl Chain {
             };
             return Ok(());
         }
-        if !self.begun || self.astray {
+        if !self.begun {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         header.session_id = self.session_id;
         if let smb_proto::header::Route::Sync { tree_id, .. } = &mut header.route {
             *tree_id = self.tree_id;
         }
-        Ok(())
+        if self.astray { Err(NtStatus::INVALID_PARAMETER) } else { Ok(()) }
     }
 
     /// The file a request means: its own, or the compound's.

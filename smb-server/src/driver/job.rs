@@ -134,11 +134,17 @@ impl Part<'_> {
     /// Runs it; `None` where there is no answer.
     async fn run(&mut self, mut message: IoBuf, chain: &mut Chain) -> Option<Draft> {
         let protection = Protection { signed: false, sealed: self.sealed.is_some() };
-        let mut terms = Terms { header: self.header, protection, channel: None };
-        let ready = chain.enter(&mut self.header).and_then(|()| {
-            terms.header = self.header;
-            self.admit(&mut message, &mut terms)
-        });
+        let entered = chain.enter(&mut self.header);
+        let channel = self.conn.channel(self.header.session_id);
+        let mut terms = Terms { header: self.header, protection, channel };
+        let ready = match entered {
+            Err(status) if self.sealed.is_some() => Err(status),
+            // What has no place in its compound is verified all the same: its answer is signed as it was.
+            entered => {
+                let admitted = self.admit(&mut message, &mut terms);
+                entered.and(admitted)
+            }
+        };
         let needs = match ready {
             Ok(needs) => needs,
             Err(_) if self.header.command == Command::CANCEL => return None,
@@ -165,7 +171,7 @@ impl Part<'_> {
         Some(terms.draft(self.conn, answer, async_id))
     }
 
-    /// Finds the session, checks the signature, and whether both are what the command and the session need.
+    /// Checks the signature, and whether session and protection are what the command and the session need.
     fn admit(&self, message: &mut IoBuf, terms: &mut Terms) -> Result<Needs, NtStatus> {
         let needs = dispatch::needs(self.header.command).ok_or(NtStatus::INVALID_PARAMETER)?;
         if let Some(session) = self.sealed
@@ -174,7 +180,6 @@ impl Part<'_> {
             self.conn.violated(PeerViolation::BadSeal);
             return Err(NtStatus::USER_SESSION_DELETED);
         }
-        terms.channel = self.conn.channel(self.header.session_id);
         let Some(channel) = terms.channel.clone() else {
             return if needs.session { Err(NtStatus::USER_SESSION_DELETED) } else { Ok(needs) };
         };

@@ -71,6 +71,33 @@ async fn a_compound_cannot_begin_related() {
     assert_eq!(found, [NtStatus::INVALID_PARAMETER; 2]);
 }
 
+/// A client that signs believes no unsigned answer, not even that its request has no place in the compound.
+#[tokio::test]
+async fn refusals_within_a_signed_compound_are_signed() {
+    let mut peer = Peer::ready(&plain()).await;
+    let mut builder = Builder::new();
+    let mut header = peer.header(smb_proto::command::Command::FLUSH);
+    header.route = Route::tree(99);
+    header.flags = header.flags.with(HeaderFlags::SIGNED);
+    builder.push(&header, &FlushRequest { file_id: FileId::ANY });
+    let mut header = related(peer.header(smb_proto::command::Command::FLUSH));
+    header.flags = header.flags.with(HeaderFlags::SIGNED);
+    builder.push(&header, &FlushRequest { file_id: FileId::ANY });
+    let ranges: Vec<_> = builder.ranges().collect();
+    let mut frame = builder.finish();
+    let key = peer.key.clone().unwrap();
+    ranges.into_iter().for_each(|range| key.sign(&mut frame[range]).unwrap());
+    peer.raw(&frame).await;
+    let mut reply = peer.received().await;
+    let ranges: Vec<_> = smb_proto::compound::ranges(&reply).map(Result::unwrap).collect();
+    let mut found = Vec::new();
+    for range in ranges {
+        key.verify(&mut reply[range.clone()]).unwrap();
+        found.push(Header::parse(&reply[range]).unwrap().0.status().unwrap());
+    }
+    assert_eq!(found, [NtStatus::NETWORK_NAME_DELETED, NtStatus::INVALID_PARAMETER]);
+}
+
 #[tokio::test]
 async fn unrelated_requests_stand_alone() {
     let mut peer = Peer::ready(&plain()).await;

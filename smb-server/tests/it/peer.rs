@@ -200,6 +200,16 @@ where {
         Some(Reply { header, bytes: message.to_vec() })
     }
 
+    /// The next frame as it came.
+    pub async fn received(&mut self) -> Vec<u8> {
+        watched(self.receiver.recv())
+            .await
+            .unwrap()
+            .expect("the server closed the connection")
+            .message
+            .to_vec()
+    }
+
     pub async fn recv(&mut self) -> Reply {
         self.try_recv().await.expect("the server closed the connection")
     }
@@ -276,14 +286,7 @@ where {
         credentials: Credentials,
         previous: u64,
     ) -> Result<SessionSetupResponse, NtStatus> {
-        let mut auth = ClientAuth::new(ClientConfig {
-            credentials,
-            target: "cifs/server".into(),
-            workstation: "PEER".into(),
-            channel_bindings: None,
-            now: 133_000_000_000_000_000,
-            entropy: ClientEntropy { challenge: [1; 8], session_key: [2; 16] },
-        });
+        let mut auth = ClientAuth::new(client_config(credentials));
         let mut token = auth.start(&[]).unwrap();
         let mut preauth = self.preauth.clone();
         loop {
@@ -319,6 +322,33 @@ where {
                 self.key.as_ref().unwrap().verify(&mut received.clone()).expect("signed log-on");
             }
             return Ok(response);
+        }
+    }
+
+    /// Authenticates the session again; its keys stay, and the last answer is signed with them.
+    pub async fn login_again(&mut self, credentials: Credentials) -> Result<(), NtStatus> {
+        let mut auth = ClientAuth::new(client_config(credentials));
+        let mut token = auth.start(&[]).unwrap();
+        loop {
+            let request = SessionSetupRequest {
+                flags: SessionSetupFlags::NONE,
+                security_mode: SecurityMode::SIGNING_ENABLED,
+                capabilities: Capabilities::NONE,
+                previous_session_id: 0,
+                token,
+            };
+            let reply = self.ask(&request).await;
+            assert_eq!(reply.header.session_id, self.session);
+            if reply.status() == NtStatus::SUCCESS {
+                assert!(reply.header.flags.contains(HeaderFlags::SIGNED));
+                return Ok(());
+            }
+            if reply.status() != NtStatus::MORE_PROCESSING_REQUIRED {
+                return Err(reply.status());
+            }
+            let step = auth.step(&reply.body::<SessionSetupResponse>().token);
+            let ClientStep::Send(next) = step.unwrap() else { panic!("nothing to send") };
+            token = next;
         }
     }
 
@@ -382,6 +412,17 @@ where {
     /// Whether the server has ended the connection.
     pub async fn is_dropped(&mut self) -> bool {
         self.try_recv().await.is_none()
+    }
+}
+
+fn client_config(credentials: Credentials) -> ClientConfig {
+    ClientConfig {
+        credentials,
+        target: "cifs/server".into(),
+        workstation: "PEER".into(),
+        channel_bindings: None,
+        now: 133_000_000_000_000_000,
+        entropy: ClientEntropy { challenge: [1; 8], session_key: [2; 16] },
     }
 }
 

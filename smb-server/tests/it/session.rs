@@ -246,6 +246,51 @@ async fn smb1_clients_are_led_to_smb2() {
 }
 
 #[tokio::test]
+async fn authenticating_again_keeps_session_keys_and_opens() {
+    let server = server(memory(), |builder| builder.user("bob", PASSWORD).guest(true));
+    for dialect in [Dialect::SMB_2_0_2, Dialect::SMB_3_0, Dialect::SMB_3_1_1] {
+        let mut peer = Peer::connect(&server);
+        peer.negotiate_with(&[dialect], Capabilities::ENCRYPTION).await.unwrap();
+        peer.signs = true;
+        peer.login(USER, PASSWORD).await.unwrap();
+        peer.connect_tree("data").await.unwrap();
+        let file = peer.file("f").await;
+        for _ in 0..2 {
+            peer.login_again(Credentials::password(USER, "", PASSWORD)).await.unwrap();
+            assert_eq!(peer.write(file, 0, b"hello").await, Ok(5));
+        }
+        // Nobody takes a session over by authenticating as somebody else.
+        for other in [Credentials::password("bob", "", PASSWORD), Credentials::Anonymous] {
+            assert_eq!(peer.login_again(other).await, Err(NtStatus::ACCESS_DENIED));
+        }
+        let wrong = Credentials::password(USER, "", "wrong");
+        assert_eq!(peer.login_again(wrong).await, Err(NtStatus::LOGON_FAILURE));
+        assert_eq!(server.sessions(), 1);
+        drop(peer);
+        watched(async {
+            while server.sessions() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn authenticating_again_renews_an_expired_session() {
+    let server = server(memory(), |builder| {
+        builder.limits(|limits| limits.session_lifetime = Some(std::time::Duration::ZERO))
+    });
+    let mut peer = Peer::connect(&server);
+    peer.negotiate().await;
+    peer.signs = true;
+    peer.login(USER, PASSWORD).await.unwrap();
+    // Even what has expired can do so; here it has again at once.
+    peer.login_again(Credentials::password(USER, "", PASSWORD)).await.unwrap();
+    assert_eq!(peer.connect_tree("data").await, Err(NtStatus::NETWORK_SESSION_EXPIRED));
+}
+
+#[tokio::test]
 async fn expired_sessions_must_authenticate_again() {
     let server = server(memory(), |builder| {
         builder.limits(|limits| limits.session_lifetime = Some(std::time::Duration::ZERO))

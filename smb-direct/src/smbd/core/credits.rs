@@ -98,7 +98,7 @@ impl Credits {
     }
 
     /// Lets the peer have a single credit.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn squeeze(&mut self) {
         self.least = 1;
         self.target = 1;

@@ -204,6 +204,13 @@ impl Engine {
         self.reassembler.is_midway()
     }
 
+    /// Lets the peer have a single credit.
+    #[cfg(any(test, fuzzing))]
+    #[doc(hidden)]
+    pub fn squeeze(&mut self) {
+        self.credits.squeeze();
+    }
+
     fn is_drained(&self) -> bool {
         self.queue.is_empty() && self.in_flight == 0
     }

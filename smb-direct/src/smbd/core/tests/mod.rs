@@ -18,6 +18,9 @@ struct End {
     engine: Engine,
     /// Receives posted and not used.
     posted: usize,
+    /// Receives posted and announced, all told.
+    receives: [usize; 2],
+    spoke: bool,
     /// Sends posted and not done.
     undone: usize,
     delivered: Vec<(Vec<u8>, Option<Token>)>,
@@ -30,7 +33,7 @@ impl End {
     fn new(role: Role, config: &Config, now: Instant) -> Self {
         let engine = Engine::new(role, config.clone(), Arc::new(Pool::new(0)), now);
         let (delivered, unread) = (Vec::new(), VecDeque::new());
-        Self { engine, posted: 1, undone: 0, delivered, unread, closed: None }
+        Self { engine, posted: 1, receives: [0, 0], spoke: false, undone: 0, delivered, unread, closed: None }
     }
 
     /// Does what the engine says; returns what it sends.
@@ -42,11 +45,19 @@ impl End {
                 Output::PostReceives { count, size } => {
                     assert!(count > 0 && size >= 128);
                     self.posted += usize::from(count);
+                    self.receives[0] += usize::from(count);
                 }
                 Output::Send(request) => {
                     let mut bytes = request.head.to_vec();
                     request.pieces.iter().flatten().for_each(|piece| bytes.extend_from_slice(piece));
                     assert_eq!(bytes.len(), request.len());
+                    // The first message is the negotiation's.
+                    if std::mem::replace(&mut self.spoke, true) {
+                        let (header, _) = DataHeader::parse(&bytes).unwrap();
+                        self.receives[1] += usize::from(header.credits_granted);
+                        let [posted, announced] = self.receives;
+                        assert!(announced <= posted, "a receive announced before it was posted");
+                    }
                     self.undone += 1;
                     sent.push((bytes, request.invalidate));
                 }

@@ -105,7 +105,7 @@ fn with_a_single_credit_each_and_full_queues_both_sides_progress() {
     let config = Config { unread_bytes: usize::MAX, ..tiny() };
     let mut world = World::new(&config, &config);
     for end in &mut world.ends {
-        end.engine.credits.squeeze();
+        end.engine.squeeze();
     }
     world.deliver(1);
     assert_eq!(world.ends[1].engine.credits(), (0, 1));
