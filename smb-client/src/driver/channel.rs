@@ -19,7 +19,7 @@ use crate::{
     },
     error::Error,
 };
-use smb_transport::{Advertised, Buffers, LinkInfo, Msg, Placement, Transport, TransportError};
+use smb_transport::{Advertised, Buffers, Kind, LinkInfo, Msg, Placement, Transport, TransportError};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -31,6 +31,10 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     time::Instant,
 };
+
+/// Requests of one compound over SMB Direct. ksmbd sends the answers of a compound as so many pieces, more than its queue
+/// pair takes, from four on.
+const MOST_OVER_RDMA: usize = 3;
 
 /// Messages that may wait for the writer.
 const QUEUE: usize = 64;
@@ -175,9 +179,11 @@ impl Channel {
         self.started.checked_add(after).unwrap_or(self.started)
     }
 
-    /// Whether the server grants too few credits for these as one compound.
+    /// Whether these do not go as one compound: the server grants too few credits for them, or would have to answer more of
+    /// them over SMB Direct than ksmbd can.
     pub fn is_stingy(&self, compound: &[Request]) -> bool {
-        u32::from(self.table().largest_charge()) < self.cost(compound)
+        let too_many = self.info.kind == Kind::Rdma && compound.len() > MOST_OVER_RDMA;
+        too_many || u32::from(self.table().largest_charge()) < self.cost(compound)
     }
 
     /// The credits that requests take.

@@ -56,9 +56,12 @@ impl Tree {
             };
             let read = attached.request(Request::new(&read, attached.id()).charged(0, SMALL)).related();
             let compound = vec![attached.request(Request::new(create, attached.id())), read];
-            if attached.channel().is_stingy(&compound) {
+            let most = usize::try_from(SMALL).unwrap_or(usize::MAX);
+            // What can be placed does not go in the message of a compound.
+            let placed = attached.channel().placing(most, attached.need()).is_ok();
+            if placed || attached.channel().is_stingy(&compound) {
                 let file = self.open_as(create).await?;
-                let first = file.read_at(0, usize::try_from(SMALL).unwrap_or(usize::MAX)).await?;
+                let first = file.read_at(0, most).await?;
                 return Ok((file, first));
             }
             let mut waiting = attached.channel().submit(compound).await?.into_iter();
@@ -112,7 +115,8 @@ impl Tree {
             }
             let close = CloseRequest { flags: CloseFlags::POSTQUERY_ATTRIB, file_id: FileId::ANY };
             compound.push(attached.request(Request::new(&close, id)).related());
-            if attached.channel().is_stingy(&compound) {
+            let placed = attached.channel().placing(data.len(), attached.need()).is_ok();
+            if placed || attached.channel().is_stingy(&compound) {
                 return self.write_in_steps(create, data.clone()).await;
             }
             let mut replies = Vec::with_capacity(compound.len());
