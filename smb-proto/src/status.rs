@@ -109,6 +109,7 @@ statuses! {
     NO_MORE_FILES = 0x80000006, "the enumeration has ended";
     NO_MORE_EAS = 0x80000012, "there are no more extended attributes";
     INVALID_EA_NAME = 0x80000013, "the extended attribute's name is invalid";
+    EA_LIST_INCONSISTENT = 0x80000014, "the list of extended attributes is inconsistent";
     STOPPED_ON_SYMLINK = 0x8000002d, "the path crosses a symbolic link";
     UNSUCCESSFUL = 0xc0000001, "the operation failed";
     NOT_IMPLEMENTED = 0xc0000002, "not implemented";
@@ -199,6 +200,7 @@ statuses! {
     ILLEGAL_CHARACTER = 0xc0000161, "a character is not allowed";
     INVALID_DEVICE_STATE = 0xc0000184, "the device is in the wrong state";
     IO_DEVICE_ERROR = 0xc0000185, "the device reported an error";
+    SHORT_NAMES_NOT_ENABLED_ON_VOLUME = 0xc000019f, "short names are not kept on this volume";
     INVALID_LOCK_RANGE = 0xc00001a1, "a lock's range ends beyond 64 bits";
     USER_SESSION_DELETED = 0xc0000203, "the session is gone";
     INSUFF_SERVER_RESOURCES = 0xc0000205, "the server is short of resources";

@@ -5,7 +5,7 @@
 //! [`FileKey`]. It must be safe against hostile names only as far as its own storage goes: the core has
 //! already split the path, refused `.`, `..`, empty and over-long components and reserved characters.
 
-mod case;
+pub(crate) mod case;
 #[cfg(target_os = "linux")]
 mod local;
 mod memory;
@@ -51,6 +51,11 @@ pub trait Backend: Send + Sync + 'static {
 pub trait Handle: Any + Send + Sync {
     /// What is known of the file.
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>>;
+
+    /// How what is open is called now, spelled as it is kept; `None` where that is not known.
+    fn spelling(&self) -> BoxFuture<'_, Result<Option<Spelling>>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// Reads at `offset` into `buf`, whose length is how much is wanted, and returns it cut to what there was:
     /// shorter only at the end of the file, empty at or behind it.
@@ -133,6 +138,11 @@ pub trait Handle: Any + Send + Sync {
     /// (`STATUS_DIRECTORY_NOT_EMPTY`). The handle stays usable.
     fn remove(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
+    }
+
+    /// Removes the name of the file whose named stream is open, and the file with all its streams.
+    fn remove_file(&self) -> BoxFuture<'_, Result<()>> {
+        self.remove()
     }
 
     /// Lists a directory: up to `most` entries after the one called `after` (`None`: from the beginning), in an

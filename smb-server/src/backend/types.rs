@@ -120,6 +120,15 @@ pub struct Initial {
     pub extended: Vec<ExtendedAttribute>,
 }
 
+/// How something is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spelling {
+    /// The path from the share's root.
+    pub path: Vec<String>,
+    /// The named stream.
+    pub stream: Option<String>,
+}
+
 /// A named stream of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamInfo {

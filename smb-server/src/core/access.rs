@@ -17,23 +17,37 @@ const CHANGES: Access = Access(
         | Access::WRITE_OWNER.0,
 );
 /// Bits of an access mask that mean nothing.
-const RESERVED: u32 = !(0x001f_01ff | 0x0300_0000 | 0xf000_0000);
+pub const RESERVED: u32 = !(0x001f_01ff | 0x0300_0000 | 0xf000_0000);
 
 /// The most that opens of a share may be granted.
 pub const fn maximal(writable: bool) -> Access {
     if writable { Access::FILE_ALL } else { Access::FILE_ALL.without(CHANGES) }
 }
 
-/// What `desired` grants on a share of that `maximal` access.
+/// What `desired` asks for at most on a share of that `maximal` access.
 pub fn grant(desired: Access, maximal: Access) -> Result<Access, NtStatus> {
     if desired.0 == 0 || desired.0 & RESERVED != 0 {
         return Err(NtStatus::ACCESS_DENIED);
     }
     let wanted = desired.mapped().without(Access::MAXIMUM_ALLOWED);
+    // Nobody here has the privilege that it takes.
+    if wanted.contains(Access::SYSTEM_SECURITY) {
+        return Err(NtStatus::PRIVILEGE_NOT_HELD);
+    }
     if !maximal.contains(wanted) {
         return Err(NtStatus::ACCESS_DENIED);
     }
     Ok(if desired.contains(Access::MAXIMUM_ALLOWED) { maximal } else { wanted })
+}
+
+/// What `desired` is granted where the file's descriptor allows `allowed` and the share `maximal`; else what is missing.
+pub fn within_descriptor(desired: Access, allowed: Access, maximal: Access) -> Result<Access, Access> {
+    let wanted = desired.mapped().without(Access::MAXIMUM_ALLOWED);
+    let missing = wanted.without(allowed);
+    if missing != Access::NONE {
+        return Err(missing);
+    }
+    Ok(if desired.contains(Access::MAXIMUM_ALLOWED) { Access(allowed.0 & maximal.0) } else { wanted })
 }
 
 /// What a file's attributes leave of a grant: a read-only file's data is not written. `asked` is what was asked for
@@ -69,6 +83,17 @@ mod tests {
         assert_eq!(grant(Access::GENERIC_ALL, all), Ok(Access::FILE_ALL));
         assert_eq!(grant(Access::NONE, all), Err(NtStatus::ACCESS_DENIED));
         assert_eq!(grant(Access(0x0400_0000), all), Err(NtStatus::ACCESS_DENIED));
+        assert_eq!(grant(Access::SYSTEM_SECURITY, all), Err(NtStatus::PRIVILEGE_NOT_HELD));
+    }
+
+    #[test]
+    fn a_descriptor_limits_and_says_what_is_missing() {
+        let allowed = Access::FILE_READ.with(Access::DELETE);
+        let within = |desired| within_descriptor(desired, allowed, Access::FILE_READ);
+        assert_eq!(within(Access::GENERIC_READ), Ok(Access::FILE_READ));
+        assert_eq!(within(Access::READ_DATA.with(Access::WRITE_DATA)), Err(Access::WRITE_DATA));
+        assert_eq!(within(Access::MAXIMUM_ALLOWED), Ok(Access::FILE_READ), "the share allows no more");
+        assert_eq!(within(Access::MAXIMUM_ALLOWED.with(Access::WRITE_DAC)), Err(Access::WRITE_DAC));
     }
 
     #[test]

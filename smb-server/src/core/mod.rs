@@ -28,11 +28,13 @@ pub mod path;
 pub mod pattern;
 pub mod pending;
 pub mod placement;
+pub mod security;
 pub mod session;
 pub mod share_mode;
 pub mod throttle;
 pub mod tree;
 pub mod watch;
+pub mod write_time;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -7,12 +7,13 @@ use super::{
     byte_lock::Locker,
     lock,
     lock_sequence::LockSequences,
-    share_mode::Claim,
+    share_mode::{Claim, Key},
     watch::{Watcher, Watches},
 };
 use crate::{backend::Handle, share::Share};
 use smb_proto::{
-    msg::{Access, FileId, LockSequence},
+    dtyp::Token,
+    msg::{Access, FileId, FileTime, LockSequence},
     status::NtStatus,
 };
 use std::{
@@ -58,8 +59,6 @@ pub struct Open {
     pub tree_id: u32,
     /// The share.
     pub share: Arc<Share>,
-    /// The most that its share connection allows.
-    pub maximal: Access,
     /// What it may do.
     pub granted: Access,
     /// Whether it is a directory.
@@ -68,6 +67,8 @@ pub struct Open {
     pub delete_on_close: bool,
     /// CreateOptions that FileModeInformation tells and sets.
     pub mode: AtomicU32,
+    /// How many extended attributes the query under way has told.
+    pub told_attributes: AtomicUsize,
     /// CurrentByteOffset of FilePositionInformation.
     pub position: AtomicU64,
     /// The back end's handle.
@@ -75,11 +76,24 @@ pub struct Open {
     /// Its byte-range locks.
     pub locker: Arc<Locker>,
     lock_sequences: Mutex<LockSequences>,
+    /// Who opened it.
+    pub token: Arc<Token>,
     path: Mutex<Vec<String>>,
+    stream: Mutex<Option<String>>,
     scan: Mutex<Option<Scan>>,
     claim: Mutex<Option<Claim>>,
     pub(super) watches: Arc<Watches>,
     pub(super) watcher: Mutex<Option<Arc<Watcher>>>,
+    written: Mutex<Written>,
+}
+
+/// What an open has to do with the time of the last write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// It wrote.
+    pub wrote: bool,
+    /// The time stays this, whatever the open writes: it was set, or frozen, through it — [MS-FSCC] 2.4.7.
+    pub held: Option<FileTime>,
 }
 
 /// What an open begins with.
@@ -90,8 +104,6 @@ pub struct NewOpen {
     pub tree_id: u32,
     /// The share.
     pub share: Arc<Share>,
-    /// The most that its share connection allows.
-    pub maximal: Access,
     /// What it may do.
     pub granted: Access,
     /// Whether it is a directory.
@@ -102,8 +114,12 @@ pub struct NewOpen {
     pub mode: u32,
     /// The back end's handle.
     pub handle: Arc<dyn Handle>,
+    /// Who opens it.
+    pub token: Arc<Token>,
     /// The path.
     pub path: Vec<String>,
+    /// The named stream.
+    pub stream: Option<String>,
     /// Its place among the file's opens.
     pub claim: Claim,
     /// Its byte-range locks.
@@ -119,21 +135,29 @@ impl Open {
             id: new.id,
             tree_id: new.tree_id,
             share: new.share,
-            maximal: new.maximal,
             granted: new.granted,
             directory: new.directory,
             delete_on_close: new.delete_on_close,
             mode: AtomicU32::new(new.mode),
+            told_attributes: AtomicUsize::new(0),
             position: AtomicU64::new(0),
             handle: new.handle,
             locker: new.locker,
             lock_sequences: Mutex::default(),
+            token: new.token,
             path: Mutex::new(new.path),
+            stream: Mutex::new(new.stream),
             scan: Mutex::new(None),
             claim: Mutex::new(Some(new.claim)),
             watches: new.watches,
             watcher: Mutex::new(None),
+            written: Mutex::default(),
         }
+    }
+
+    /// STATUS_ACCESS_DENIED unless the open may do all of `access`.
+    pub fn require_all(&self, access: Access) -> Result<(), NtStatus> {
+        if self.granted.contains(access) { Ok(()) } else { Err(NtStatus::ACCESS_DENIED) }
     }
 
     /// STATUS_ACCESS_DENIED unless the open may do one of `access`.
@@ -159,6 +183,36 @@ impl Open {
     /// The file was renamed.
     pub fn set_path(&self, path: Vec<String>) {
         *lock(&self.path) = path;
+    }
+
+    /// The named stream that is open.
+    pub fn stream(&self) -> Option<String> {
+        lock(&self.stream).clone()
+    }
+
+    /// The stream was renamed.
+    pub fn set_stream(&self, name: String) {
+        *lock(&self.stream) = Some(name);
+    }
+
+    /// What it has to do with the time of the last write.
+    pub fn written(&self) -> Written {
+        *lock(&self.written)
+    }
+
+    /// Changes that.
+    pub fn set_written(&self, change: impl FnOnce(&mut Written)) {
+        change(&mut lock(&self.written));
+    }
+
+    /// What it is an open of; `None` once its place was given up.
+    pub fn key(&self) -> Option<Key> {
+        self.with_claim(Claim::key)
+    }
+
+    /// Asks its place among the file's opens, while it has one.
+    pub fn with_claim<T>(&self, ask: impl FnOnce(&Claim) -> T) -> Option<T> {
+        lock(&self.claim).as_ref().map(ask)
     }
 
     /// The listing under way.
@@ -248,6 +302,12 @@ impl Opens {
         map.get(&id.volatile).filter(|open| open.id == id)?;
         self.count.fetch_sub(1, Ordering::Relaxed);
         map.remove(&id.volatile)
+    }
+
+    /// Whether `is` is so of any.
+    pub fn any(&self, is: impl Fn(&Open) -> bool) -> bool {
+        let held = |shard: &Shard| lock(shard).as_ref().is_some_and(|map| map.values().any(|open| is(open)));
+        self.shards.iter().any(held)
     }
 
     /// Takes out the opens of one share connection.

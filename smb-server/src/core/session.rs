@@ -8,10 +8,11 @@
 //!                  last connection gone            Ended ◀────────────────────────┘
 //! ```
 
-use super::{lock, open::Opens, tree::Trees};
+use super::{lock, open::Opens, security, tree::Trees};
 use smb_proto::{
     auth::Identity,
     crypto::seal::{NonceCounter, SealingKey},
+    dtyp::Token,
     msg::FileTime,
 };
 use std::{
@@ -69,6 +70,8 @@ pub struct Session {
     pub id: u64,
     /// Whose it is.
     pub owner: Owner,
+    /// The owner, for access checks.
+    pub token: Arc<Token>,
     /// Session.SigningRequired.
     pub signing_required: bool,
     /// Session.EncryptData: all requests must be sealed.
@@ -110,6 +113,7 @@ impl Session {
     pub fn new(new: NewSession) -> Self {
         Self {
             id: new.id,
+            token: Arc::new(security::token(&new.owner)),
             owner: new.owner,
             signing_required: new.signing_required,
             encrypt: new.encrypt,
@@ -167,6 +171,11 @@ impl Sessions {
     /// The session called `id`.
     pub fn get(&self, id: u64) -> Option<Arc<Session>> {
         lock(&self.table).get(&id).cloned()
+    }
+
+    /// All there are now.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        lock(&self.table).values().cloned().collect()
     }
 
     /// Takes a session out.

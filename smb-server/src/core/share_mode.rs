@@ -10,41 +10,87 @@
 //!      └───────────────┘                                (no claims)
 //! ```
 
-use super::lock;
+use super::{lock, write_time::WriteTime};
 use crate::backend::FileKey;
 use smb_proto::{
     msg::{Access, ShareAccess},
     status::NtStatus,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 
 const SHARDS: usize = 32;
 
-/// A file of a share.
+/// A file of a share, or a named stream of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The share's number.
     pub share: u64,
     /// The file.
     pub file: FileKey,
+    /// A number for the stream's name; [`MAIN`](Self::MAIN) for the file itself.
+    pub stream: u64,
+}
+
+impl Key {
+    /// The stream that is the file itself.
+    pub const MAIN: u64 = 0;
+
+    /// The file itself.
+    pub const fn file(share: u64, file: FileKey) -> Self {
+        Self { share, file, stream: Self::MAIN }
+    }
+
+    fn whole(self) -> (u64, FileKey) {
+        (self.share, self.file)
+    }
+}
+
+/// What one open does and what it allows the others of the same stream.
+#[derive(Debug)]
+struct Use {
+    stream: u64,
+    access: Access,
+    shared: ShareAccess,
 }
 
 #[derive(Debug, Default)]
 struct File {
-    /// What each open does and what it allows the others.
-    opens: HashMap<u64, (Access, ShareAccess)>,
+    opens: HashMap<u64, Use>,
     next: u64,
-    delete_pending: bool,
+    /// The streams that go when their last open does.
+    doomed: HashSet<u64>,
     deleting: bool,
+    write_time: WriteTime,
 }
+
+impl File {
+    fn refuses(&self, stream: u64, access: Access, shared: ShareAccess) -> Option<NtStatus> {
+        if self.deleting || self.doomed.contains(&Key::MAIN) || self.doomed.contains(&stream) {
+            return Some(NtStatus::DELETE_PENDING);
+        }
+        let conflict = self.opens.values().any(|held| {
+            // Whoever deletes a file deletes its streams.
+            let streams = stream == Key::MAIN && access.contains(Access::DELETE);
+            if held.stream != stream {
+                return streams && takes_part(held.access) && !held.shared.contains(ShareAccess::DELETE);
+            }
+            takes_part(held.access)
+                && takes_part(access)
+                && (excluded(access, held.shared) || excluded(held.access, shared))
+        });
+        conflict.then_some(NtStatus::SHARING_VIOLATION)
+    }
+}
+
+type Files = HashMap<(u64, FileKey), File>;
 
 /// The files that are open.
 #[derive(Debug)]
 pub struct ShareModes {
-    shards: [Mutex<HashMap<Key, File>>; SHARDS],
+    shards: [Mutex<Files>; SHARDS],
 }
 
 impl Default for ShareModes {
@@ -71,7 +117,7 @@ fn takes_part(access: Access) -> bool {
 }
 
 impl ShareModes {
-    fn shard(&self, key: &Key) -> &Mutex<HashMap<Key, File>> {
+    fn shard(&self, key: &Key) -> &Mutex<Files> {
         let [first, ..] = &self.shards;
         let shards = u64::try_from(SHARDS).unwrap_or(1);
         let index = usize::try_from((key.file.file ^ key.share) % shards).unwrap_or(0);
@@ -81,20 +127,34 @@ impl ShareModes {
     /// Adds an open to a file's, or says what is in its way.
     pub fn claim(self: &Arc<Self>, key: Key, access: Access, shared: ShareAccess) -> Result<Claim, NtStatus> {
         let mut files = lock(self.shard(&key));
-        let file = files.entry(key).or_default();
-        if file.delete_pending || file.deleting {
-            return Err(NtStatus::DELETE_PENDING);
-        }
-        let conflict = file.opens.values().any(|(held, allowed)| {
-            takes_part(*held) && takes_part(access) && (excluded(access, *allowed) || excluded(*held, shared))
-        });
-        if conflict {
-            return Err(NtStatus::SHARING_VIOLATION);
+        let file = files.entry(key.whole()).or_default();
+        if let Some(refused) = file.refuses(key.stream, access, shared) {
+            if file.opens.is_empty() && !file.deleting {
+                files.remove(&key.whole());
+            }
+            return Err(refused);
         }
         let id = file.next;
         file.next += 1;
-        file.opens.insert(id, (access, shared));
+        file.opens.insert(id, Use { stream: key.stream, access, shared });
         Ok(Claim { modes: self.clone(), key, id, released: false })
+    }
+
+    /// Whether anybody has the file open, or one of its streams.
+    pub fn is_open(&self, key: Key) -> bool {
+        lock(self.shard(&key)).contains_key(&key.whole())
+    }
+
+    /// How many opens the file and its streams have.
+    pub fn count(&self, key: Key) -> usize {
+        lock(self.shard(&key)).get(&key.whole()).map_or(0, |file| file.opens.len())
+    }
+
+    /// Whether anybody has one of the file's named streams open.
+    pub fn has_open_streams(&self, key: Key) -> bool {
+        let files = lock(self.shard(&key));
+        let stream = |file: &File| file.opens.values().any(|open| open.stream != Key::MAIN);
+        files.get(&key.whole()).is_some_and(stream)
     }
 
     /// How many files are open.
@@ -124,45 +184,60 @@ pub struct Claim {
 pub enum Released {
     /// Nothing.
     Kept,
-    /// It is to be removed now; until this is dropped nobody can open it.
+    /// The named stream that was open is to be removed.
+    DeleteStream,
+    /// The file is to be removed now; until this is dropped nobody can open it.
     Delete(Deleting),
 }
 
 impl Claim {
     fn with<T>(&self, act: impl FnOnce(&mut File) -> T) -> Option<T> {
-        lock(self.modes.shard(&self.key)).get_mut(&self.key).map(act)
+        lock(self.modes.shard(&self.key)).get_mut(&self.key.whole()).map(act)
     }
 
-    /// The file.
+    /// What is claimed.
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// Whether the file goes when its last open does.
+    /// Whether what is open goes when its last open does.
     pub fn delete_pending(&self) -> bool {
-        self.with(|file| file.delete_pending).unwrap_or(false)
+        let doomed =
+            |file: &mut File| file.doomed.contains(&Key::MAIN) || file.doomed.contains(&self.key.stream);
+        self.with(doomed).unwrap_or(false)
     }
 
     /// Sets or clears that.
     pub fn set_delete_pending(&self, on: bool) {
-        self.with(|file| file.delete_pending = on);
+        let stream = self.key.stream;
+        self.with(|file| if on { file.doomed.insert(stream) } else { file.doomed.remove(&stream) });
+    }
+
+    /// What is told of the time of the last write.
+    pub fn write_time<T>(&self, act: impl FnOnce(&mut WriteTime) -> T) -> Option<T> {
+        self.with(|file| act(&mut file.write_time))
     }
 
     /// Gives the place up.
     pub fn release(mut self) -> Released {
         self.released = true;
         let mut files = lock(self.modes.shard(&self.key));
-        let Some(file) = files.get_mut(&self.key) else { return Released::Kept };
+        let whole = self.key.whole();
+        let Some(file) = files.get_mut(&whole) else { return Released::Kept };
         file.opens.remove(&self.id);
-        if !file.opens.is_empty() {
-            return Released::Kept;
+        if file.opens.is_empty() {
+            if file.doomed.contains(&Key::MAIN) {
+                file.deleting = true;
+                return Released::Delete(Deleting { modes: self.modes.clone(), key: self.key });
+            }
+            let stream = file.doomed.contains(&self.key.stream);
+            files.remove(&whole);
+            return if stream { Released::DeleteStream } else { Released::Kept };
         }
-        if !file.delete_pending {
-            files.remove(&self.key);
-            return Released::Kept;
-        }
-        file.deleting = true;
-        Released::Delete(Deleting { modes: self.modes.clone(), key: self.key })
+        let stream = self.key.stream;
+        let last = !file.opens.values().any(|open| open.stream == stream);
+        let stream = stream != Key::MAIN && last && file.doomed.remove(&stream);
+        if stream { Released::DeleteStream } else { Released::Kept }
     }
 }
 
@@ -172,10 +247,10 @@ impl Drop for Claim {
             return;
         }
         let mut files = lock(self.modes.shard(&self.key));
-        if let Some(file) = files.get_mut(&self.key) {
+        if let Some(file) = files.get_mut(&self.key.whole()) {
             file.opens.remove(&self.id);
             if file.opens.is_empty() && !file.deleting {
-                files.remove(&self.key);
+                files.remove(&self.key.whole());
             }
         }
     }
@@ -190,7 +265,7 @@ pub struct Deleting {
 
 impl Drop for Deleting {
     fn drop(&mut self) {
-        lock(self.modes.shard(&self.key)).remove(&self.key);
+        lock(self.modes.shard(&self.key)).remove(&self.key.whole());
     }
 }
 
@@ -198,7 +273,8 @@ impl Drop for Deleting {
 mod tests {
     use super::*;
 
-    const KEY: Key = Key { share: 1, file: FileKey { volume: 1, file: 7 } };
+    const KEY: Key = Key::file(1, FileKey { volume: 1, file: 7 });
+    const STREAM: Key = Key { stream: 5, ..KEY };
 
     fn modes() -> Arc<ShareModes> {
         Arc::default()
@@ -254,5 +330,55 @@ mod tests {
         one.set_delete_pending(false);
         assert!(matches!(one.release(), Released::Kept));
         assert!(modes.is_empty());
+    }
+
+    #[test]
+    fn streams_are_shared_for_themselves_but_go_with_the_file() {
+        let modes = modes();
+        let stream = modes.claim(STREAM, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
+        let file = modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
+        assert!(modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL).is_err());
+        drop(file);
+        let refused = modes.claim(KEY, Access::DELETE, ShareAccess::ALL);
+        assert_eq!(refused.unwrap_err(), NtStatus::SHARING_VIOLATION);
+        drop(stream);
+        let file = modes.claim(KEY, Access::DELETE, ShareAccess::NONE).unwrap();
+        let stream = modes.claim(STREAM, Access::DELETE, ShareAccess::ALL).unwrap();
+        file.set_delete_pending(true);
+        assert!(stream.delete_pending());
+        assert!(matches!(file.release(), Released::Kept), "a stream is still open");
+        let refused = modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL);
+        assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
+        assert!(matches!(stream.release(), Released::Delete(_)));
+        assert!(modes.is_empty());
+    }
+
+    #[test]
+    fn a_stream_goes_alone() {
+        let modes = modes();
+        let file = modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL).unwrap();
+        for others in [true, false] {
+            let stream = modes.claim(STREAM, Access::DELETE, ShareAccess::ALL).unwrap();
+            stream.set_delete_pending(true);
+            assert!(!file.delete_pending() && stream.delete_pending());
+            assert!(modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL).is_err());
+            let also =
+                if others { Some(modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL)) } else { None };
+            assert!(matches!(stream.release(), Released::DeleteStream));
+            drop(also);
+            assert!(modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL).is_ok());
+        }
+        drop(file);
+        assert!(modes.is_empty());
+    }
+
+    #[test]
+    fn a_refused_open_leaves_nothing() {
+        let modes = modes();
+        let one = modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
+        assert!(modes.is_open(STREAM) && modes.count(KEY) == 1);
+        assert!(modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).is_err());
+        drop(one);
+        assert!(!modes.is_open(KEY));
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         session::Session,
         share_mode::Released,
     },
+    handlers::times,
     server::Shared,
 };
 use smb_proto::{error::PeerViolation, status::NtStatus};
@@ -210,6 +211,7 @@ fn budget(bytes: usize) -> usize {
 /// Ends an open: gives its place up, removes the file where it was the last and that was asked for, and tells the back
 /// end. `orderly` says that the client closed it.
 pub(crate) async fn close_open(open: &Open, orderly: bool) -> Result<(), NtStatus> {
+    times::closing(open).await;
     let Some(claim) = open.take_claim() else { return Err(NtStatus::FILE_CLOSED) };
     open.locker.end();
     open.end_watch();
@@ -219,7 +221,8 @@ pub(crate) async fn close_open(open: &Open, orderly: bool) -> Result<(), NtStatu
     }
     let removed = match claim.release() {
         Released::Kept => Ok(()),
-        Released::Delete(_deleting) => open.handle.remove().await.inspect(|()| open.tell_removed()),
+        Released::DeleteStream => open.handle.remove().await,
+        Released::Delete(_deleting) => open.handle.remove_file().await.inspect(|()| open.tell_removed()),
     };
     let closed = open.handle.close(orderly).await;
     if let Err(status) = removed {

@@ -1,5 +1,6 @@
 //! CLOSE — [MS-SMB2] 3.3.5.10.
 
+use super::{info, times};
 use crate::{
     backend::Metadata,
     driver::{Answer, Outcome, Request, close_open},
@@ -15,7 +16,8 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let open = request.open(close.file_id)?;
     let open = request.session()?.opens.remove(open.id).ok_or(NtStatus::FILE_CLOSED)?;
     let wanted = close.flags.contains(CloseFlags::POSTQUERY_ATTRIB);
-    let metadata = if wanted { open.handle.metadata().await.ok() } else { None };
+    times::closing(&open).await;
+    let metadata = if wanted { times::metadata(&open).await.ok() } else { None };
     close_open(&open, true).await?;
     Ok(Answer::of(&metadata.map_or_else(CloseResponse::default, response)).on(open.id))
 }
@@ -26,6 +28,6 @@ fn response(metadata: Metadata) -> CloseResponse {
         times: metadata.times,
         allocation_size: metadata.allocation_size,
         end_of_file: metadata.end_of_file,
-        file_attributes: metadata.attributes,
+        file_attributes: info::attributes(&metadata),
     }
 }

@@ -1,5 +1,6 @@
 //! FLUSH — [MS-SMB2] 3.3.5.11.
 
+use super::times;
 use crate::driver::{Answer, Outcome, Request};
 use smb_proto::msg::{Access, FlushRequest, FlushResponse};
 
@@ -9,5 +10,6 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let open = request.open(flush.file_id)?;
     open.require(Access::WRITE_DATA.with(Access::APPEND_DATA))?;
     open.handle.flush().await?;
+    times::settle(&open).await?;
     Ok(Answer::of(&FlushResponse).on(open.id))
 }

@@ -40,12 +40,12 @@ pub(super) fn mode(open: &Open) -> ModeInformation {
     ModeInformation { mode: open.mode.load(Ordering::Relaxed) }
 }
 
-pub(super) fn all(open: &Open, metadata: &Metadata) -> AllInformation {
+pub(super) fn all(open: &Open, metadata: &Metadata, ea_size: u32) -> AllInformation {
     AllInformation {
         basic: basic(metadata),
         standard: standard(open, metadata),
         internal: InternalInformation { index_number: metadata.key.file },
-        ea: EaInformation { ea_size: 0 },
+        ea: EaInformation { ea_size },
         access: AccessInformation { access: open.granted },
         position: position(open),
         mode: mode(open),
@@ -65,7 +65,16 @@ pub(super) fn network_open(metadata: &Metadata) -> NetworkOpenInformation {
 
 /// The path from the share's root, with a leading `\`.
 pub(super) fn name(open: &Open) -> String {
-    format!("\\{}", open.path().join("\\"))
+    format!("\\{}", joined(&open.path(), open.stream().as_deref()))
+}
+
+/// A path as one string; a stream's name follows its file's.
+pub(super) fn joined(path: &[String], stream: Option<&str>) -> String {
+    let path = path.join("\\");
+    match stream {
+        Some(stream) => format!("{path}:{stream}"),
+        None => path,
+    }
 }
 
 /// A directory record.

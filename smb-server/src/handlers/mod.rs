@@ -3,6 +3,7 @@
 mod change_notify;
 mod close;
 mod create;
+mod extended;
 mod flush;
 mod info;
 mod ioctl;
@@ -16,6 +17,7 @@ mod rename;
 mod security;
 mod session_setup;
 mod set_info;
+pub(crate) mod times;
 mod tree_connect;
 mod write;
 

@@ -1,13 +1,13 @@
 //! QUERY_INFO — [MS-SMB2] 3.3.5.20.
 
-use super::{info, security};
+use super::{extended, info, security, times};
 use crate::{
-    backend::{Metadata, Space},
+    backend::Space,
     core::open::Open,
     driver::{Answer, Outcome, Request},
 };
 use smb_proto::{
-    dtyp::SecurityInformation,
+    dialect::Dialect,
     fscc::{
         AccessInformation, AlignmentInformation, AlternateNameInformation, AttributeTagInformation,
         CompressionInformation, EaInformation, FileInformationClass, FsAttributeInformation, FsAttributes,
@@ -19,6 +19,7 @@ use smb_proto::{
     msg::{Access, FileTime, InfoType, QueryInfoRequest, QueryInfoResponse},
     status::NtStatus,
 };
+use std::sync::atomic::Ordering;
 
 /// Bytes of a sector and of an allocation unit, as clients are told.
 const SECTOR: u32 = 512;
@@ -57,9 +58,12 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     request.covers(query.input.len(), query.output_len)?;
     let limit = usize::try_from(query.output_len).map_err(|_| NtStatus::INVALID_PARAMETER)?;
     let output = match query.info_type {
-        InfoType::FILE => file(&open, FileInformationClass(query.class)).await?,
+        InfoType::FILE if query.class == FileInformationClass::FULL_EA.0 => {
+            return extended_attributes(&open, &query, limit).await;
+        }
+        InfoType::FILE => file(request, &open, FileInformationClass(query.class)).await?,
         InfoType::FILESYSTEM => file_system(&open, FsInformationClass(query.class)).await?,
-        InfoType::SECURITY => return security_info(&open, query.security_information(), limit),
+        InfoType::SECURITY => return security::query(&open, query.security_information(), limit).await,
         InfoType::QUOTA => return Err(NtStatus::NOT_SUPPORTED),
         _ => return Err(NtStatus::INVALID_PARAMETER),
     };
@@ -72,36 +76,63 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     Ok(Answer::with_status(status, &QueryInfoResponse { output: bytes }).on(open.id))
 }
 
-fn security_info(open: &Open, parts: SecurityInformation, limit: usize) -> Outcome {
-    open.require(Access::READ_CONTROL)?;
-    let output = security::descriptor(parts, open.maximal).to_bytes();
-    if output.len() > limit {
-        let needed = u32::try_from(output.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let error = smb_proto::msg::ErrorResponse { context_count: 0, data: needed.to_vec() };
-        return Ok(Answer::with_status(NtStatus::BUFFER_TOO_SMALL, &error).on(open.id));
-    }
-    Ok(Answer::of(&QueryInfoResponse { output }).on(open.id))
+/// FileFullEaInformation, which goes on where the last query ended.
+async fn extended_attributes(open: &Open, query: &QueryInfoRequest, limit: usize) -> Outcome {
+    const RESTART: u32 = 1;
+    const SINGLE: u32 = 2;
+    const INDEX: u32 = 4;
+    open.require(Access::READ_EA)?;
+    let index = usize::try_from(query.additional_information).unwrap_or(usize::MAX);
+    let from = match query.flags {
+        // Counted from 1.
+        flags if flags & INDEX != 0 => index.saturating_sub(1),
+        flags if flags & RESTART != 0 || !query.input.is_empty() => 0,
+        _ => open.told_attributes.load(Ordering::Relaxed),
+    };
+    let all = open.handle.extended_attributes().await?;
+    let single = query.flags & SINGLE != 0;
+    let (output, count, more) = extended::Query { wanted: &query.input, from, single, limit }.answer(all)?;
+    open.told_attributes.store(from.saturating_add(count), Ordering::Relaxed);
+    let status = if more { NtStatus::BUFFER_OVERFLOW } else { NtStatus::SUCCESS };
+    Ok(Answer::with_status(status, &QueryInfoResponse { output }).on(open.id))
 }
 
-async fn file(open: &Open, class: FileInformationClass) -> Result<Output, NtStatus> {
+async fn ea_size(open: &Open) -> Result<u32, NtStatus> {
+    Ok(extended::size(&open.handle.extended_attributes().await?))
+}
+
+async fn file(request: &Request, open: &Open, class: FileInformationClass) -> Result<Output, NtStatus> {
     use FileInformationClass as Class;
-    let metadata = open.handle.metadata().await?;
+    let metadata = times::metadata(open).await?;
     let attributes = || open.require(Access::READ_ATTRIBUTES);
     Ok(match class {
         Class::BASIC => attributes().map(|()| Output::of(&info::basic(&metadata)))?,
         Class::STANDARD => Output::of(&info::standard(open, &metadata)),
         Class::INTERNAL => Output::of(&InternalInformation { index_number: metadata.key.file }),
-        Class::EA => Output::of(&EaInformation { ea_size: 0 }),
+        Class::EA => Output::of(&EaInformation { ea_size: ea_size(open).await? }),
         Class::ACCESS => Output::of(&AccessInformation { access: open.granted }),
         Class::POSITION => Output::of(&info::position(open)),
         Class::MODE => Output::of(&info::mode(open)),
         Class::ALIGNMENT => Output::of(&AlignmentInformation { alignment_requirement: 0 }),
-        Class::ALL => attributes().map(|()| Output::named(&info::all(open, &metadata), 104))?,
+        Class::ALL => {
+            attributes()?;
+            Output::named(&info::all(open, &metadata, ea_size(open).await?), 104)
+        }
         Class::NORMALIZED_NAME => {
-            let name = open.path().join("\\");
+            // [MS-SMB2] 3.3.5.20.1
+            if request.conn.agreed()?.dialect < Dialect::SMB_3_1_1 {
+                return Err(NtStatus::NOT_SUPPORTED);
+            }
+            let name = match open.handle.spelling().await? {
+                Some(path) => info::joined(&path.path, path.stream.as_deref()),
+                None => info::joined(&open.path(), open.stream().as_deref()),
+            };
             Output::named(&NormalizedNameInformation { name }, 4)
         }
-        Class::STREAM => Output { bytes: streams(&metadata).to_bytes(), fixed: 0 },
+        Class::STREAM => {
+            const FIXED: usize = 32;
+            Output::named(&streams(open).await?, FIXED)
+        }
         Class::COMPRESSION => Output::of(&CompressionInformation {
             compressed_file_size: metadata.end_of_file,
             format: 0,
@@ -118,8 +149,7 @@ async fn file(open: &Open, class: FileInformationClass) -> Result<Output, NtStat
             volume_serial_number: metadata.key.volume,
             file_id: metadata.key.file.into(),
         }),
-        Class::FULL_EA => return open.require(Access::READ_EA).and(Err(NtStatus::NO_EAS_ON_FILE)),
-        Class::ALTERNATE_NAME => Output::named(&alternate_name(open), 4),
+        Class::ALTERNATE_NAME => Output::named(&alternate_name(open), 8),
         Class::PIPE | Class::PIPE_LOCAL | Class::PIPE_REMOTE => return Err(NtStatus::INVALID_PARAMETER),
         _ => return Err(NtStatus::INVALID_INFO_CLASS),
     })
@@ -141,14 +171,20 @@ fn is_8_3(name: &str) -> bool {
     part(base, 8) && part(extension, 3)
 }
 
-/// The unnamed data stream is the only one.
-fn streams(metadata: &Metadata) -> StreamInformation {
-    let data = StreamEntry {
-        name: "::$DATA".into(),
-        size: metadata.end_of_file,
-        allocation_size: metadata.allocation_size,
-    };
-    StreamInformation { streams: if metadata.is_directory() { Vec::new() } else { vec![data] } }
+/// The file's data, and its named streams.
+async fn streams(open: &Open) -> Result<StreamInformation, NtStatus> {
+    let mut streams = Vec::new();
+    let metadata = open.handle.metadata().await?;
+    let own = metadata.end_of_file;
+    for stream in open.handle.named_streams().await? {
+        let name = format!(":{}:$DATA", stream.name).as_str().into();
+        streams.push(StreamEntry { name, size: stream.size, allocation_size: stream.allocation_size });
+    }
+    if !open.directory && open.stream().is_none() {
+        let allocation_size = metadata.allocation_size;
+        streams.insert(0, StreamEntry { name: "::$DATA".into(), size: own, allocation_size });
+    }
+    Ok(StreamInformation { streams })
 }
 
 async fn file_system(open: &Open, class: FsInformationClass) -> Result<Output, NtStatus> {
@@ -221,6 +257,10 @@ fn attribute_information(open: &Open) -> FsAttributeInformation {
         (capabilities.case_sensitive, FsAttributes::CASE_SENSITIVE_SEARCH),
         (capabilities.sparse, FsAttributes::SUPPORTS_SPARSE_FILES),
         (capabilities.extents, FsAttributes::SUPPORTS_BLOCK_REFCOUNTING),
+        (capabilities.security, FsAttributes::PERSISTENT_ACLS),
+        (capabilities.named_streams, FsAttributes::NAMED_STREAMS),
+        (capabilities.extended_attributes, FsAttributes::SUPPORTS_EXTENDED_ATTRIBUTES),
+        (capabilities.hard_links, FsAttributes::SUPPORTS_HARD_LINKS),
         (!open.share.writable(), FsAttributes::READ_ONLY_VOLUME),
     ] {
         if has {

@@ -1,34 +1,71 @@
-//! The security descriptor that every file has here — [MS-DTYP] 2.4.6: the back ends keep none, so it says what
-//! is so: everybody who is let into the share may do what the share allows.
+//! Security descriptors in QUERY_INFO and SET_INFO — [MS-SMB2] 3.3.5.20.3, 3.3.5.21.3.
 
-use smb_proto::{
-    dtyp::{Ace, Acl, AclPart, SecurityDescriptor, SecurityInformation, Sid},
-    msg::Access,
+use crate::{
+    backend::{Caller, Existing, FileKey, Maker, OpenRequest, Path, PlainMaker, Type},
+    core::{open::Open, security},
+    driver::{Answer, Outcome, Request},
 };
+use smb_proto::{
+    dtyp::{SecurityDescriptor, SecurityInformation},
+    msg::{ErrorResponse, FileAttributes, QueryInfoResponse},
+    status::NtStatus,
+};
+use std::sync::Arc;
 
-/// The parts asked for of the descriptor of a file whose share allows `access`.
-pub(super) fn descriptor(parts: SecurityInformation, access: Access) -> SecurityDescriptor {
-    let whole = SecurityDescriptor {
-        owner: Some(Sid::ADMINISTRATORS),
-        group: Some(Sid::ADMINISTRATORS),
-        // Present and null: nothing is audited.
-        sacl: AclPart::Null,
-        dacl: Acl::new([Ace::allow(Sid::EVERYONE, access)]).into(),
-        ..SecurityDescriptor::default()
-    };
-    whole.only(parts)
+/// The parts asked for.
+pub(super) async fn query(open: &Open, parts: SecurityInformation, limit: usize) -> Outcome {
+    open.require_all(parts.needed_to_query())?;
+    let kept = open.handle.security().await?;
+    let output = security::effective(kept.as_deref(), open.directory).only(parts).to_bytes();
+    if output.len() > limit {
+        let needed = u32::try_from(output.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let error = ErrorResponse { context_count: 0, data: needed.to_vec() };
+        return Ok(Answer::with_status(NtStatus::BUFFER_TOO_SMALL, &error).on(open.id));
+    }
+    Ok(Answer::of(&QueryInfoResponse { output }).on(open.id))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn says_what_the_share_allows() {
-        let found = descriptor(SecurityInformation::ORDINARY, Access::FILE_READ);
-        assert_eq!((found.owner, &found.sacl), (Some(Sid::ADMINISTRATORS), &AclPart::Absent));
-        assert_eq!(found.dacl, Acl::new([Ace::allow(Sid::EVERYONE, Access::FILE_READ)]).into());
-        assert_eq!(descriptor(SecurityInformation::SACL, Access::FILE_ALL).sacl, AclPart::Null);
-        assert_eq!(descriptor(SecurityInformation::NONE, Access::FILE_ALL), SecurityDescriptor::default());
+/// Sets the parts named.
+pub(super) async fn set(open: &Open, parts: SecurityInformation, input: &[u8]) -> Result<(), NtStatus> {
+    open.require_all(parts.needed_to_set())?;
+    if !open.share.backend().capabilities().security {
+        return Err(NtStatus::NOT_SUPPORTED);
     }
+    let new = SecurityDescriptor::parse(input).map_err(|_| NtStatus::INVALID_SECURITY_DESCR)?;
+    let kept = open.handle.security().await?;
+    let mut all = security::effective(kept.as_deref(), open.directory);
+    if parts.contains(SecurityInformation::OWNER) && new.owner != all.owner {
+        security::check_owner(&open.token, new.owner.as_ref())?;
+    }
+    all.set(parts, &new);
+    open.handle.set_security(&security::kept(all)).await
+}
+
+/// A directory, and who may do what there.
+pub(super) struct Directory {
+    pub(super) key: FileKey,
+    pub(super) descriptor: SecurityDescriptor,
+}
+
+/// The directory at `path`.
+pub(super) async fn directory(request: &Request, path: &Path) -> Result<Directory, NtStatus> {
+    let share = request.disk().ok_or(NtStatus::NETWORK_NAME_DELETED)?;
+    let caller = Caller { user: request.session()?.owner.user.clone() };
+    let maker: Arc<dyn Maker> = Arc::new(PlainMaker);
+    let asked = OpenRequest {
+        path,
+        stream: None,
+        wanted: Type::Directory,
+        existing: Existing::Required,
+        read: false,
+        write: false,
+        attributes: FileAttributes::NONE,
+        maker: &maker,
+    };
+    let opened = share.backend().open(&caller, asked).await.map_err(|status| match status {
+        NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::NOT_A_DIRECTORY => NtStatus::OBJECT_PATH_NOT_FOUND,
+        other => other,
+    })?;
+    let descriptor = security::effective(opened.security.as_deref(), true);
+    Ok(Directory { key: opened.metadata.key, descriptor })
 }

@@ -1,6 +1,6 @@
 //! SET_INFO — [MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15.
 
-use super::rename;
+use super::{extended, rename, security, times};
 use crate::{
     backend::SetMetadata,
     core::open::Open,
@@ -9,17 +9,14 @@ use crate::{
 use smb_proto::{
     fscc::{
         AllocationInformation, BasicInformation, DispositionFlags, DispositionInformation,
-        DispositionInformationEx, EndOfFileInformation, FileInformationClass, Information, ModeInformation,
-        PositionInformation, RenameInformation, ValidDataLengthInformation,
+        DispositionInformationEx, EndOfFileInformation, FileInformationClass, Information, LinkInformation,
+        ModeInformation, PositionInformation, RenameInformation, ValidDataLengthInformation,
     },
-    msg::{Access, FileAttributes, FileTime, InfoType, NotifyFilter, SetInfoRequest, SetInfoResponse},
+    msg::{Access, FileAttributes, InfoType, NotifyFilter, SetInfoRequest, SetInfoResponse},
     status::NtStatus,
 };
 use std::sync::atomic::Ordering;
 
-/// Times that are commands: keep (all ones) and resume (all ones but the last bit) the automatic change.
-const KEEP: u64 = u64::MAX;
-const RESUME: u64 = u64::MAX - 1;
 /// What FileModeInformation may set.
 const SETTABLE_MODE: u32 = 0x0000_003e;
 
@@ -32,11 +29,8 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     }
     request.covers(set.input.len(), 0)?;
     match set.info_type {
-        InfoType::FILE => file(&open, FileInformationClass(set.class), &set.input).await?,
-        // Nothing keeps them; Windows copies descriptors and goes on only if that is refused properly.
-        InfoType::SECURITY => {
-            open.require(Access::WRITE_DAC.with(Access::WRITE_OWNER)).and(Err(NtStatus::NOT_SUPPORTED))?
-        }
+        InfoType::FILE => file(request, &open, FileInformationClass(set.class), &set.input).await?,
+        InfoType::SECURITY => security::set(&open, set.security_information(), &set.input).await?,
         InfoType::FILESYSTEM | InfoType::QUOTA => return Err(NtStatus::NOT_SUPPORTED),
         _ => return Err(NtStatus::INVALID_PARAMETER),
     }
@@ -47,7 +41,12 @@ fn parse<T: Information>(input: &[u8]) -> Result<T, NtStatus> {
     T::parse(input).map_err(|_| NtStatus::INFO_LENGTH_MISMATCH)
 }
 
-async fn file(open: &Open, class: FileInformationClass, input: &[u8]) -> Result<(), NtStatus> {
+async fn file(
+    request: &Request,
+    open: &Open,
+    class: FileInformationClass,
+    input: &[u8],
+) -> Result<(), NtStatus> {
     use FileInformationClass as Class;
     match class {
         Class::BASIC => basic(open, parse(input)?).await,
@@ -58,10 +57,10 @@ async fn file(open: &Open, class: FileInformationClass, input: &[u8]) -> Result<
         Class::ALLOCATION => allocation(open, parse(input)?).await,
         Class::RENAME => {
             let RenameInformation { replace_if_exists, name } = parse(input)?;
-            rename::rename(open, &name, replace_if_exists).await
+            rename::rename(request, open, &name, replace_if_exists).await
         }
         // The flags of the Ex form beyond the first byte's replace are of no consequence here.
-        Class::RENAME_EX => rename::rename_ex(open, parse(input)?).await,
+        Class::RENAME_EX => rename::rename_ex(request, open, parse(input)?).await,
         Class::DISPOSITION => {
             let DispositionInformation { delete_pending } = parse(input)?;
             disposition(open, delete_pending, false).await
@@ -76,8 +75,19 @@ async fn file(open: &Open, class: FileInformationClass, input: &[u8]) -> Result<
         Class::VALID_DATA_LENGTH => {
             parse::<ValidDataLengthInformation>(input).and(Err(NtStatus::PRIVILEGE_NOT_HELD))
         }
-        Class::FULL_EA => Err(NtStatus::EAS_NOT_SUPPORTED),
-        Class::LINK | Class::LINK_EX | Class::SHORT_NAME => Err(NtStatus::NOT_SUPPORTED),
+        Class::FULL_EA => {
+            open.require(Access::WRITE_EA)?;
+            if !open.share.backend().capabilities().extended_attributes {
+                return Err(NtStatus::EAS_NOT_SUPPORTED);
+            }
+            open.handle.set_extended_attributes(&extended::parse(input)?).await
+        }
+        Class::LINK => {
+            let LinkInformation { replace_if_exists, name } = parse(input)?;
+            rename::link(request, open, &name, replace_if_exists).await
+        }
+        Class::LINK_EX => rename::link_ex(request, open, parse(input)?).await,
+        Class::SHORT_NAME => Err(NtStatus::SHORT_NAMES_NOT_ENABLED_ON_VOLUME),
         _ => Err(NtStatus::INVALID_INFO_CLASS),
     }
 }
@@ -89,18 +99,18 @@ async fn basic(open: &Open, information: BasicInformation) -> Result<(), NtStatu
     if attributes.intersects(impossible) {
         return Err(NtStatus::INVALID_PARAMETER);
     }
-    let set = SetMetadata {
-        creation: time(times.creation)?,
-        last_access: time(times.last_access)?,
-        last_write: time(times.last_write)?,
-        change: time(times.change)?,
-        attributes: (attributes.0 != 0).then_some(attributes.without(FileAttributes::NORMAL)),
-    };
-    if set == SetMetadata::default() {
-        return Ok(());
+    let mut set = times::to_set(times)?;
+    // Whatever is set, a write that was kept back shows now.
+    times::settle(open).await?;
+    let before = times::metadata(open).await?;
+    if attributes.0 != 0 {
+        set.attributes = Some(attributes.without(FileAttributes::NORMAL).with(kept(before.attributes)));
     }
-    open.handle.set_metadata(set).await?;
-    open.tell_modified(changes(&set));
+    if set != SetMetadata::default() {
+        open.handle.set_metadata(set).await?;
+        open.tell_modified(changes(&set));
+    }
+    times::were_set(open, times, &set, before.times.last_write);
     Ok(())
 }
 
@@ -117,13 +127,10 @@ fn changes(set: &SetMetadata) -> NotifyFilter {
     .fold(NotifyFilter::NONE, |all, (_, filter)| all.with(filter))
 }
 
-/// A time to set; `None` for those that leave it alone.
-fn time(time: FileTime) -> Result<Option<FileTime>, NtStatus> {
-    match time.0 {
-        0 | KEEP | RESUME => Ok(None),
-        ticks if ticks > i64::MAX.cast_unsigned() => Err(NtStatus::INVALID_PARAMETER),
-        _ => Ok(Some(time)),
-    }
+/// The attributes that are set by other ways only.
+fn kept(attributes: FileAttributes) -> FileAttributes {
+    let others = FileAttributes::SPARSE_FILE | FileAttributes::COMPRESSED | FileAttributes::REPARSE_POINT;
+    FileAttributes(attributes.0 & others.0)
 }
 
 async fn set_len(open: &Open, len: u64) -> Result<(), NtStatus> {
@@ -135,12 +142,14 @@ async fn set_len(open: &Open, len: u64) -> Result<(), NtStatus> {
 }
 
 async fn cut(open: &Open, len: u64) -> Result<(), NtStatus> {
+    times::writing(open).await?;
     open.handle.set_len(len).await?;
     open.tell_modified(NotifyFilter::SIZE | NotifyFilter::LAST_WRITE);
-    Ok(())
+    // A new size shows at once.
+    times::settle(open).await
 }
 
-/// An allocation below the size cuts the file; one above it is a promise that nobody needs.
+/// An allocation below the size cuts the file; one above it reserves space.
 async fn allocation(open: &Open, information: AllocationInformation) -> Result<(), NtStatus> {
     let size = information.allocation_size;
     open.require(Access::WRITE_DATA)?;
@@ -148,7 +157,7 @@ async fn allocation(open: &Open, information: AllocationInformation) -> Result<(
         return Err(NtStatus::INVALID_PARAMETER);
     }
     let cuts = size < open.handle.metadata().await?.end_of_file;
-    if cuts { cut(open, size).await } else { Ok(()) }
+    if cuts { cut(open, size).await } else { open.handle.reserve(size).await }
 }
 
 async fn disposition(open: &Open, delete: bool, even_read_only: bool) -> Result<(), NtStatus> {

@@ -1,5 +1,6 @@
 //! WRITE — [MS-SMB2] 3.3.5.13.
 
+use super::times;
 use crate::{
     core::{
         byte_lock,
@@ -53,11 +54,13 @@ pub(crate) async fn handle(request: Request) -> Outcome {
         }
     };
     if !data.is_empty() {
+        times::writing(&write.open).await?;
         write.open.handle.write(write.offset, data, replay).await?;
         write.open.tell_modified(NotifyFilter::SIZE | NotifyFilter::LAST_WRITE);
     }
     if write.through {
         write.open.handle.flush().await?;
+        times::settle(&write.open).await?;
     }
     Ok(Answer::of(&WriteResponse { count: write.length }).on(write.open.id))
 }

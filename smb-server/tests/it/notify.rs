@@ -17,7 +17,9 @@ fn request(file_id: FileId, filter: NotifyFilter, watch_tree: bool) -> ChangeNot
 
 async fn directory(peer: &mut Peer, name: &str) -> FileId {
     let options = CreateOptions::DIRECTORY_FILE;
-    let request = CreateRequest { options, ..create(name, CreateDisposition::OPEN_IF) };
+    // Not to delete: nothing could be renamed in it.
+    let desired_access = Access::GENERIC_READ;
+    let request = CreateRequest { options, desired_access, ..create(name, CreateDisposition::OPEN_IF) };
     peer.create(&request).await.unwrap().file_id
 }
 

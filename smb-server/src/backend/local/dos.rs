@@ -4,6 +4,9 @@
 //! ```text
 //! 00 00 | version 5 | version 5 | 00 00 | valid (4) | attributes (4) | creation time (8)        little-endian
 //! ```
+//! Behind that, where `valid` has 0x20, are a change time that was set, and the time of the last write then: it holds until
+//! the file is written again.
+//!
 //! A file without it has ARCHIVE, a directory nothing; both were created when the file system says. READONLY of a file
 //! is its mode and not kept here.
 
@@ -15,6 +18,7 @@ use smb_proto::msg::{FileAttributes, FileTime};
 const NAME: &str = "user.DOSATTRIB";
 const HAS_ATTRIBUTES: u32 = 0x01;
 const HAS_CREATION: u32 = 0x10;
+const HAS_CHANGE: u32 = 0x20;
 /// Never kept: what the file system itself says.
 const ELSEWHERE: FileAttributes =
     FileAttributes(FileAttributes::DIRECTORY.0 | FileAttributes::NORMAL.0 | FileAttributes::REPARSE_POINT.0);
@@ -24,6 +28,8 @@ const ELSEWHERE: FileAttributes =
 pub(super) struct Kept {
     pub(super) attributes: Option<FileAttributes>,
     pub(super) creation: Option<FileTime>,
+    /// The change time that was set, and the time of the last write when it was.
+    pub(super) change: Option<(FileTime, FileTime)>,
 }
 
 /// The attributes of a file for which none are kept.
@@ -48,7 +54,7 @@ impl Kept {
     fn parse_text(value: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(value.split(|byte| *byte == 0).next()?).ok()?;
         let attributes = u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()?;
-        Some(Self { attributes: Some(FileAttributes(attributes)), creation: None })
+        Some(Self { attributes: Some(FileAttributes(attributes)), ..Self::default() })
     }
 
     fn parse_record(value: &[u8]) -> Option<Self> {
@@ -67,28 +73,38 @@ impl Kept {
         Some(Self {
             attributes: (valid & HAS_ATTRIBUTES != 0).then_some(attributes),
             creation: (valid & HAS_CREATION != 0).then_some(creation),
+            change: if version == 5 && valid & HAS_CHANGE != 0 {
+                Some((FileTime(u64_at(24)?), FileTime(u64_at(32)?)))
+            } else {
+                None
+            },
         })
     }
 
     fn emit(self) -> Vec<u8> {
         let mut valid = 0;
-        for (has, flag) in
-            [(self.attributes.is_some(), HAS_ATTRIBUTES), (self.creation.is_some(), HAS_CREATION)]
-        {
+        for (has, flag) in [
+            (self.attributes.is_some(), HAS_ATTRIBUTES),
+            (self.creation.is_some(), HAS_CREATION),
+            (self.change.is_some(), HAS_CHANGE),
+        ] {
             valid |= if has { flag } else { 0 };
         }
         let mut out = vec![0, 0, 5, 0, 5, 0, 0, 0];
         out.extend(valid.to_le_bytes());
         out.extend(self.attributes.unwrap_or(FileAttributes::NONE).0.to_le_bytes());
         out.extend(self.creation.unwrap_or(FileTime(0)).0.to_le_bytes());
+        if let Some((change, written)) = self.change {
+            out.extend([change.0, written.0].map(u64::to_le_bytes).concat());
+        }
         out
     }
 
     /// Keeps it; nothing where it says what is so anyway.
     pub(super) fn store(mut self, fd: impl AsFd, directory: bool) -> Result<()> {
         self.attributes = self.attributes.map(|attributes| attributes.without(ELSEWHERE));
-        if self.creation.is_none() && self.attributes.is_none_or(|attributes| attributes == usual(directory))
-        {
+        let plain = self.attributes.is_none_or(|attributes| attributes == usual(directory));
+        if plain && self.creation.is_none() && self.change.is_none() {
             return xattr::remove(fd, NAME);
         }
         xattr::set(fd, NAME, &self.emit())
@@ -118,8 +134,15 @@ mod tests {
         third[8] = 0x11;
         third[12] = 0x20;
         third[36] = 7;
-        let kept = Kept { attributes: Some(FileAttributes(0x20)), creation: Some(FileTime(7)) };
+        let kept = Kept { attributes: Some(FileAttributes(0x20)), creation: Some(FileTime(7)), change: None };
         assert_eq!(Kept::parse(&third), kept);
+    }
+
+    #[test]
+    fn a_change_time_is_kept_behind() {
+        let kept = Kept { change: Some((FileTime(1), FileTime(2))), ..Kept::default() };
+        assert_eq!(kept.emit().len(), 40);
+        assert_eq!(Kept::parse(&kept.emit()), kept);
     }
 
     #[test]

@@ -11,15 +11,25 @@ use super::{
     sandbox::{Spot, is_plain},
     stream::Stream,
 };
-use crate::backend::{Entry, FileKey, Handle, Metadata, Path, Result, SetMetadata, StreamInfo};
+use crate::backend::{Entry, FileKey, Handle, Metadata, Path, Result, SetMetadata, Spelling, StreamInfo};
 use rustix::{
-    fd::{BorrowedFd, OwnedFd},
-    fs::{AtFlags, FallocateFlags, fallocate, fsync, ftruncate},
+    fd::{AsRawFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, FallocateFlags, fallocate, fsync, ftruncate, readlink},
     io::Errno,
 };
 use smb_proto::{fscc::ea::ExtendedAttribute, msg::FileAttributes, status::NtStatus};
 use smb_transport::{BoxFuture, IoBuf};
-use std::{any::Any, ops::Range, sync::Arc};
+use std::{
+    any::Any,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// What is reserved is told in units of this.
+const CLUSTER: u64 = 4096;
 
 /// What the handle and its work on blocking threads share.
 pub(super) struct Open {
@@ -33,6 +43,8 @@ pub(super) struct Open {
     listing: Listing,
     /// The named stream that is open instead of the file itself.
     stream: Option<Stream>,
+    /// What this handle asked to be kept free; shown of an empty file, whose blocks may be for its attributes only.
+    reserved: AtomicU64,
 }
 
 impl Drop for Open {
@@ -47,15 +59,43 @@ impl Open {
         let place = got.spot.map(|spot| share.places.enter(key, spot)).transpose()?;
         let directory = got.stat.kind() == Kind::Directory;
         let (fd, path_only, stream) = (got.fd, got.path_only, got.stream.map(Stream::new));
-        Ok(Self { share, fd, path_only, directory, key, place, listing: Listing::default(), stream })
+        Ok(Self {
+            share,
+            fd,
+            path_only,
+            directory,
+            key,
+            place,
+            listing: Listing::default(),
+            stream,
+            reserved: AtomicU64::new(0),
+        })
     }
 
     pub(super) fn metadata(&self) -> Result<Metadata> {
         let metadata = meta::of(&self.fd)?;
         match &self.stream {
             Some(stream) => stream.metadata(&self.fd, metadata),
+            None if metadata.end_of_file == 0 && !self.directory => {
+                let allocation_size = self.reserved.load(Ordering::Relaxed);
+                Ok(Metadata { allocation_size, ..metadata })
+            }
             None => Ok(metadata),
         }
+    }
+
+    /// By the descriptor: the kernel knows the path, however the file was asked for.
+    fn spelling(&self) -> Result<Option<Spelling>> {
+        let path = |fd: &OwnedFd| readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new());
+        let (Ok(own), Ok(root)) = (path(&self.fd), path(self.share.root.fd())) else { return Ok(None) };
+        let (Ok(own), Ok(root)) = (own.to_str(), root.to_str()) else { return Ok(None) };
+        let below = own.strip_prefix(root.trim_end_matches('/'));
+        // The kernel marks names that are gone; a file that is called so is still found.
+        let Some(below) = below.filter(|_| Stat::of(&self.fd).is_ok_and(|stat| stat.is_linked())) else {
+            return Ok(None);
+        };
+        let path = below.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        Ok(Some(Spelling { path, stream: self.stream.as_ref().map(|stream| stream.name().clone()) }))
     }
 
     pub(super) fn security(&self) -> Result<Option<Vec<u8>>> {
@@ -137,9 +177,14 @@ impl Open {
 
     fn remove(&self) -> Result<()> {
         self.writable()?;
-        if let Some(stream) = &self.stream {
-            return stream.remove(&self.share, &self.fd);
+        match &self.stream {
+            Some(stream) => stream.remove(&self.share, &self.fd),
+            None => self.remove_file(),
         }
+    }
+
+    fn remove_file(&self) -> Result<()> {
+        self.writable()?;
         self.place()?.remove(if self.directory { AtFlags::REMOVEDIR } else { AtFlags::empty() })
     }
 
@@ -147,6 +192,7 @@ impl Open {
         if let Some(stream) = &self.stream {
             return stream.set_len(&self.share, &self.fd, len);
         }
+        self.reserved.store(0, Ordering::Relaxed);
         match ftruncate(self.data()?, len) {
             // What the host says of a descriptor that may only read.
             Err(Errno::INVAL) if i64::try_from(len).is_ok() => Err(NtStatus::ACCESS_DENIED),
@@ -158,6 +204,7 @@ impl Open {
         if size == 0 || self.stream.is_some() {
             return Ok(());
         }
+        self.reserved.store(size.checked_next_multiple_of(CLUSTER).unwrap_or(size), Ordering::Relaxed);
         match fallocate(self.data()?, FallocateFlags::KEEP_SIZE, 0, size) {
             // What the file system cannot promise will be seen when it is written.
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
@@ -222,6 +269,10 @@ impl Handle for LocalHandle {
     /// What the kernel has in memory for an open file: nothing to wait for.
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
         Box::pin(async { self.0.metadata() })
+    }
+
+    fn spelling(&self) -> BoxFuture<'_, Result<Option<Spelling>>> {
+        Box::pin(async { self.0.spelling() })
     }
 
     fn read(&self, offset: u64, mut buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
@@ -334,6 +385,10 @@ impl Handle for LocalHandle {
 
     fn remove(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.run(Open::remove))
+    }
+
+    fn remove_file(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.run(Open::remove_file))
     }
 
     fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {

@@ -46,6 +46,11 @@ impl Stat {
         statx(fd, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME).map(Self)
     }
 
+    /// Whether it has a name; directories count differently on each file system and are taken to have one.
+    pub(super) fn is_linked(&self) -> bool {
+        self.0.stx_nlink > 0
+    }
+
     fn mode(&self) -> u32 {
         self.0.stx_mode.into()
     }
@@ -87,6 +92,9 @@ impl Stat {
         // Where the file system keeps no birth time, the earlier of the two is the best guess, as in Samba.
         let born = if birth { time(self.0.stx_btime) } else { change.min(last_write) };
         let creation = kept.creation.unwrap_or(born);
+        // One that was set holds until the file is written.
+        let set = kept.change.filter(|(_, written)| *written == last_write);
+        let change = set.map_or(change, |(change, _)| change);
         FileTimes { creation, last_access: time(self.0.stx_atime), last_write, change }
     }
 
@@ -119,26 +127,30 @@ pub(super) fn of(fd: impl AsFd) -> Result<Metadata> {
     Ok(Stat::of(&fd)?.metadata(&Kept::of(&fd)?))
 }
 
-/// Sets attributes and times. The change time is the file system's own; it is left as it is.
+/// Sets attributes and times.
 pub(super) fn set(fd: impl AsFd, set: SetMetadata) -> Result<()> {
     if let Some(attributes) = set.attributes {
         set_readonly(&fd, attributes.contains(FileAttributes::READONLY))?;
     }
-    if set.attributes.is_some() || set.creation.is_some() {
+    if set.last_access.is_some() || set.last_write.is_some() {
+        let times = Timestamps {
+            last_access: timespec(set.last_access),
+            last_modification: timespec(set.last_write),
+        };
+        futimens(&fd, &times).map_err(status)?;
+    }
+    if set.attributes.is_some() || set.creation.is_some() || set.change.is_some() {
         keep(&fd, set)?;
     }
-    if set.last_access.is_none() && set.last_write.is_none() {
-        return Ok(());
-    }
-    let times =
-        Timestamps { last_access: timespec(set.last_access), last_modification: timespec(set.last_write) };
-    futimens(&fd, &times).map_err(status)
+    Ok(())
 }
 
 /// What the file system itself has no place for. One that has no extended attributes either keeps nothing of it.
 fn keep(fd: impl AsFd, set: SetMetadata) -> Result<()> {
-    let directory = Stat::of(&fd)?.kind() == Kind::Directory;
+    let stat = Stat::of(&fd)?;
+    let directory = stat.kind() == Kind::Directory;
     let mut kept = Kept::of(&fd)?;
+    kept.change = set.change.map(|change| (change, time(stat.0.stx_mtime)));
     if let Some(attributes) = set.attributes {
         let elsewhere = if directory { FileAttributes::NONE } else { FileAttributes::READONLY };
         kept.attributes = Some(attributes.without(elsewhere));

@@ -213,7 +213,7 @@ impl Wish {
         let plain = FileAttributes::NORMAL.with(FileAttributes::DIRECTORY).with(elsewhere);
         let attributes = self.attributes.without(plain).with(usual(directory));
         if attributes != usual(directory) {
-            ignored(Kept { attributes: Some(attributes), creation: None }.store(fd, directory))?;
+            ignored(Kept { attributes: Some(attributes), ..Kept::default() }.store(fd, directory))?;
         }
         if let Some(descriptor) = &initial.security {
             ignored(extended::set_security(fd, descriptor))?;

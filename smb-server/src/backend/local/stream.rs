@@ -15,7 +15,7 @@ impl Stream {
         Self(Mutex::new(name))
     }
 
-    fn name(&self) -> MutexGuard<'_, String> {
+    pub(super) fn name(&self) -> MutexGuard<'_, String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

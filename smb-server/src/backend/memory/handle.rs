@@ -6,7 +6,7 @@ use super::{
     streams::Stream,
     tree::{Extra, Node},
 };
-use crate::backend::{Entry, Handle, Metadata, Path, Result, SetMetadata, StreamInfo};
+use crate::backend::{Entry, Handle, Metadata, Path, Result, SetMetadata, Spelling, StreamInfo};
 use smb_proto::{
     fscc::ea::ExtendedAttribute,
     msg::{FileAttributes, FileTime},
@@ -95,8 +95,12 @@ impl Open {
     fn remove(&self) -> Result<()> {
         match &self.stream {
             Some(stream) => self.node.extra().streams.remove(stream),
-            None => self.share.tree_mut().remove(self.node.number, self.now()),
+            None => self.remove_file(),
         }
+    }
+
+    fn remove_file(&self) -> Result<()> {
+        self.share.tree_mut().remove(self.node.number, self.now())
     }
 
     fn list(&self, after: Option<&str>, most: usize) -> Result<Vec<Entry>> {
@@ -135,6 +139,14 @@ fn set_extended(extra: &mut Extra, changes: &[ExtendedAttribute]) -> Result<()> 
 impl Handle for Open {
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
         Box::pin(async { Ok(self.metadata()) })
+    }
+
+    fn spelling(&self) -> BoxFuture<'_, Result<Option<Spelling>>> {
+        Box::pin(async {
+            let path = self.share.tree().path(self.node.number);
+            let stream = self.stream.as_ref().and_then(|stream| stream.name().clone());
+            Ok(path.map(|path| Spelling { path, stream }))
+        })
     }
 
     fn read(&self, offset: u64, mut buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
@@ -208,6 +220,10 @@ impl Handle for Open {
 
     fn remove(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { self.remove() })
+    }
+
+    fn remove_file(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { self.remove_file() })
     }
 
     fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {

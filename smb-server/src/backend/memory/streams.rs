@@ -19,7 +19,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn name(&self) -> MutexGuard<'_, Option<String>> {
+    pub(super) fn name(&self) -> MutexGuard<'_, Option<String>> {
         self.name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -184,6 +184,18 @@ impl Tree {
         }
     }
 
+    /// The node's path; `None` where it has none any more.
+    pub(super) fn path(&self, mut number: u64) -> Option<Vec<String>> {
+        let mut path = Vec::new();
+        while number != ROOT {
+            let place = self.places.get(&number)?;
+            path.push(place.name.clone());
+            number = place.parent;
+        }
+        path.reverse();
+        Some(path)
+    }
+
     /// Takes the node's name away.
     pub(super) fn remove(&mut self, number: u64, now: FileTime) -> Result<()> {
         let place = self.place(number)?;

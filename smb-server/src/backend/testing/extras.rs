@@ -126,8 +126,10 @@ pub(super) async fn streams_go_with_the_file(share: Share) {
     let file = share.file("f").await;
     share.stream("f", "s", Existing::Forbidden).await.unwrap();
     file.rename(&path("g"), false).await.unwrap();
-    assert!(!share.stream("g", "s", Existing::Welcome).await.unwrap().created);
-    file.remove().await.unwrap();
+    let stream = share.stream("g", "s", Existing::Welcome).await.unwrap();
+    assert!(!stream.created);
+    stream.handle.remove_file().await.unwrap();
+    assert_eq!(share.names("").await, [""; 0], "by the stream the file can go, too");
     let new = share.file("g").await;
     assert_eq!(streams(new.as_ref()).await, []);
 }
@@ -256,6 +258,39 @@ pub(super) async fn creation_time_is_kept(share: Share) {
     assert_eq!(file.metadata().await.unwrap().times.creation, creation);
 }
 
+pub(super) async fn change_time_is_kept(share: Share) {
+    let file = share.file("f").await;
+    let (change, written) = (FileTime::from_unix(1_000_000_000, 0), FileTime::from_unix(1_100_000_000, 0));
+    let set = SetMetadata { change: Some(change), last_write: Some(written), ..SetMetadata::default() };
+    file.set_metadata(set).await.unwrap();
+    let again = share.touch("f").await.unwrap();
+    assert_eq!(again.metadata().await.unwrap().times.change, change);
+    assert_eq!(again.metadata().await.unwrap().times.last_write, written);
+    file.write(0, buf(b"x"), false).await.unwrap();
+    assert!(again.metadata().await.unwrap().times.change > written, "the file has changed since");
+}
+
+pub(super) async fn names_as_they_are_spelled(share: Share) {
+    share.directory("Dir").await;
+    let file = share.file("Dir/File").await;
+    let folds = !share.backend().capabilities().case_sensitive;
+    let other = share.touch(if folds { "DIR/file" } else { "Dir/File" }).await.unwrap();
+    let path = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    for handle in [&file, &other] {
+        let spelling = handle.spelling().await.unwrap();
+        assert_eq!(spelling.map(|spelling| spelling.path), path(&["Dir", "File"]));
+    }
+    if has_streams(&share) {
+        share.stream("Dir/File", "Stream", Existing::Welcome).await.unwrap();
+        let stream = share.stream("Dir/File", "stream", Existing::Welcome).await.unwrap().handle;
+        assert_eq!(stream.spelling().await.unwrap().unwrap().stream.as_deref(), Some("Stream"));
+    }
+    other.rename(&super::path("Moved"), false).await.unwrap();
+    assert_eq!(file.spelling().await.unwrap().map(|spelling| spelling.path), path(&["Moved"]));
+    file.remove().await.unwrap();
+    assert_eq!(file.spelling().await.unwrap(), None);
+}
+
 pub(super) async fn space_is_reserved(share: Share) {
     let file = share.file_of("f", b"data").await;
     file.reserve(100_000).await.unwrap();
@@ -264,6 +299,8 @@ pub(super) async fn space_is_reserved(share: Share) {
     assert!(metadata.allocation_size >= 100_000);
     file.set_len(0).await.unwrap();
     assert_eq!(file.metadata().await.unwrap().allocation_size, 0);
+    file.reserve(5000).await.unwrap();
+    assert_eq!(file.metadata().await.unwrap().allocation_size, 8192, "even of an empty file");
     assert_eq!(share.directory("d").await.reserve(1).await, Err(NtStatus::INVALID_DEVICE_REQUEST));
 }
 

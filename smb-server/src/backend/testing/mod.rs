@@ -28,7 +28,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         large_file, data_of_directories, metadata_follows_the_data, times_can_be_set, readonly_is_kept;
     extras: streams_are_files_of_their_own, streams_by_disposition, streams_of_directories, streams_are_renamed,
         streams_go_with_the_file, extended_attributes_are_kept, security_is_kept, a_maker_decides,
-        overwriting_makes_a_new_file, other_attributes_are_kept, creation_time_is_kept, space_is_reserved,
+        overwriting_makes_a_new_file, other_attributes_are_kept, creation_time_is_kept, change_time_is_kept, names_as_they_are_spelled, space_is_reserved,
         hard_links, hard_links_replace;
     names: create_by_disposition, wrong_type, missing_paths, case_does_not_matter, rename_moves,
         rename_refuses, rename_replaces, rename_by_case_only, remove_keeps_the_handle_usable,

@@ -2,7 +2,7 @@ use super::*;
 use crate::backend::FileKey;
 use std::pin::pin;
 
-const KEY: Key = Key { share: 1, file: FileKey { volume: 1, file: 7 } };
+const KEY: Key = Key::file(1, FileKey { volume: 1, file: 7 });
 
 fn range(offset: u64, length: u64) -> Range {
     Range::checked(offset, length).unwrap()

@@ -1,0 +1,278 @@
+//! CREATE — [MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1.
+//!
+//! ```text
+//! fields · contexts · path ─▶ back end opens ─▶ access check ─▶ place among the opens ─▶ replaced? ─▶ table ─▶ answer
+//!                             (asks Heir what                    (share_mode)
+//!                              a new file gets)
+//! ```
+
+mod contexts;
+mod fields;
+mod grant;
+
+use super::{info, times};
+use crate::{
+    backend::{Caller, Maker, Metadata, OpenRequest, Opened, case::fold},
+    core::{
+        access,
+        open::{NewOpen, Open},
+        path::{self, Target},
+        security::Heir,
+        share_mode::{Claim, Key},
+    },
+    driver::{Answer, Outcome, Request},
+    entropy,
+    share::Share,
+};
+use contexts::Contexts;
+use grant::Grant;
+use smb_proto::{
+    msg::{
+        Access, CreateAction, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
+        FileAttributes, FileId, NotifyFilter, OplockLevel,
+    },
+    status::NtStatus,
+};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+/// Opens or creates a file or directory.
+pub(crate) async fn handle(request: &Request) -> Outcome {
+    let create: CreateRequest = request.parse()?;
+    // There are no named pipes behind IPC$.
+    let share = request.disk().ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+    // Rights that there are not come before all else.
+    let wish = access::grant(create.desired_access, request.tree()?.maximal);
+    if create.desired_access.0 & access::RESERVED != 0 {
+        return wish.and(Err(NtStatus::ACCESS_DENIED));
+    }
+    fields::check(&create)?;
+    let mut contexts = Contexts::read(&create.contexts)?;
+    let target = path::target(&create.name)?;
+    let capabilities = share.backend().capabilities();
+    if target.stream.is_some() && !capabilities.named_streams {
+        return Err(NtStatus::OBJECT_NAME_INVALID);
+    }
+    if !contexts.extended.is_empty() && !capabilities.extended_attributes {
+        return Err(NtStatus::EAS_NOT_SUPPORTED);
+    }
+    let heir = Heir {
+        token: request.session()?.token.clone(),
+        descriptor: contexts.security.take(),
+        extended: contexts.extended.clone(),
+    };
+    let creation =
+        Creation { request, share, wish: wish?, target, create: &create, contexts, maker: Arc::new(heir) };
+    creation.check()?;
+    creation.run().await
+}
+
+struct Creation<'a> {
+    request: &'a Request,
+    share: &'a Arc<Share>,
+    create: &'a CreateRequest,
+    /// What is granted at most.
+    wish: Access,
+    target: Target,
+    contexts: Contexts,
+    maker: Arc<dyn Maker>,
+}
+
+impl Creation<'_> {
+    fn check(&self) -> Result<(), NtStatus> {
+        let disposition = self.create.disposition;
+        let deletes = self.deletes();
+        let root = self.target.path.is_empty() && self.target.stream.is_none();
+        if deletes && (!self.wish.contains(Access::DELETE) || root) {
+            return Err(if root { NtStatus::CANNOT_DELETE } else { NtStatus::ACCESS_DENIED });
+        }
+        let creates = !matches!(disposition, CreateDisposition::OPEN | CreateDisposition::OVERWRITE);
+        if deletes && creates && self.create.file_attributes.contains(FileAttributes::READONLY) {
+            return Err(NtStatus::CANNOT_DELETE);
+        }
+        let changes = !matches!(disposition, CreateDisposition::OPEN | CreateDisposition::OPEN_IF);
+        if changes && !self.writable() {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        Ok(())
+    }
+
+    fn writable(&self) -> bool {
+        self.request.tree.as_ref().is_some_and(|tree| tree.writable())
+    }
+
+    fn deletes(&self) -> bool {
+        self.create.options.contains(CreateOptions::DELETE_ON_CLOSE)
+    }
+
+    fn replaces(&self) -> bool {
+        fields::replaces(self.create.disposition)
+    }
+
+    async fn run(&self) -> Outcome {
+        let opened = self.open().await?;
+        match self.admit(&opened).await {
+            Ok(answer) => Ok(answer),
+            Err(status) => {
+                if opened.created {
+                    // Nobody has been told of it yet.
+                    let _ = opened.handle.remove().await;
+                }
+                let _ = opened.handle.close(false).await;
+                Err(status)
+            }
+        }
+    }
+
+    /// Asks the back end; where as much as possible was asked for, again for less.
+    async fn open(&self) -> Result<Opened, NtStatus> {
+        const DATA: Access = Access(Access::WRITE_DATA.0 | Access::APPEND_DATA.0);
+        let backend = self.share.backend();
+        let caller = Caller { user: self.request.session()?.owner.user.clone() };
+        let read = self.wish.intersects(Access::READ_DATA.with(Access::EXECUTE));
+        let write = self.wish.intersects(DATA) || self.replaces();
+        let result = backend.open(&caller, self.backend_request(read, write)?).await;
+        let asked = self.create.desired_access;
+        let less = asked.contains(Access::MAXIMUM_ALLOWED) && !asked.mapped().intersects(DATA);
+        match result {
+            Err(NtStatus::ACCESS_DENIED) if less && write && !self.replaces() => {
+                backend.open(&caller, self.backend_request(read, false)?).await
+            }
+            // What could not be created on a share that nothing is created on.
+            Err(NtStatus::OBJECT_NAME_NOT_FOUND)
+                if self.create.disposition == CreateDisposition::OPEN_IF && !self.writable() =>
+            {
+                Err(NtStatus::ACCESS_DENIED)
+            }
+            result => result,
+        }
+    }
+
+    fn backend_request(&self, read: bool, write: bool) -> Result<OpenRequest<'_>, NtStatus> {
+        Ok(OpenRequest {
+            path: &self.target.path,
+            stream: self.target.stream.as_deref(),
+            wanted: fields::wanted(self.create.options, self.target.data)?,
+            existing: fields::existing(self.create.disposition, self.writable()),
+            read,
+            write,
+            attributes: fields::attributes(self.create),
+            maker: &self.maker,
+        })
+    }
+
+    /// Fits an open that the back end granted among the file's other opens and into the session's table.
+    async fn admit(&self, opened: &Opened) -> Outcome {
+        let attributes = if opened.created { FileAttributes::NONE } else { opened.metadata.attributes };
+        let replaces = self.replaces() && !opened.created;
+        let Grant { granted, maximal } = self.grant(opened).await?;
+        let granted = access::within_attributes(granted, self.create.desired_access, attributes)?;
+        let read_only = attributes.contains(FileAttributes::READONLY);
+        if read_only && self.deletes() {
+            return Err(NtStatus::CANNOT_DELETE);
+        }
+        if replaces {
+            self.check_replacement(&opened.metadata)?;
+        }
+        // Replacing a file is writing it, whatever else the open may do.
+        let uses = if replaces { granted.with(Access::WRITE_DATA) } else { granted };
+        let key = self.key(&opened.metadata);
+        let claim = self.request.conn.shared.modes.claim(key, uses, self.create.share_access)?;
+        let mut metadata = opened.metadata;
+        if replaces {
+            let attributes = fields::attributes(self.create);
+            metadata = opened.handle.overwrite(attributes, &self.contexts.extended).await?;
+        }
+        if self.contexts.allocation > 0 && (opened.created || replaces) && !metadata.is_directory() {
+            opened.handle.reserve(self.contexts.allocation).await?;
+            metadata = opened.handle.metadata().await?;
+        }
+        let open = Arc::new(self.new_open(opened, &metadata, granted, claim)?);
+        self.request.session()?.opens.insert(open.clone())?;
+        self.tell(&open, opened.created, replaces);
+        let metadata = times::told(&open, metadata);
+        let response = CreateResponse {
+            // Oplocks and leases are declined: the client does not cache.
+            oplock_level: OplockLevel::NONE,
+            flags: 0,
+            action: self.action(opened.created),
+            times: metadata.times,
+            allocation_size: metadata.allocation_size,
+            end_of_file: metadata.end_of_file,
+            file_attributes: info::attributes(&metadata),
+            file_id: open.id,
+            contexts: self.contexts.answer(maximal, &metadata),
+        };
+        Ok(Answer::of(&response).on(open.id))
+    }
+
+    /// Tells those who watch the directory.
+    fn tell(&self, open: &Open, created: bool, replaced: bool) {
+        if self.target.stream.is_some() {
+            return;
+        }
+        if created {
+            open.tell_created();
+        } else if replaced {
+            open.tell_modified(NotifyFilter::ATTRIBUTES | NotifyFilter::SIZE | NotifyFilter::LAST_WRITE);
+        }
+    }
+
+    /// Whether an existing file can be emptied.
+    fn check_replacement(&self, metadata: &Metadata) -> Result<(), NtStatus> {
+        if metadata.is_directory() {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        let kept = self.target.stream.is_none() && fields::would_reveal(metadata.attributes, self.create);
+        if metadata.attributes.contains(FileAttributes::READONLY) || kept {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        Ok(())
+    }
+
+    fn key(&self, metadata: &Metadata) -> Key {
+        let number = |name: &String| {
+            let mut hasher = DefaultHasher::new();
+            fold(name).hash(&mut hasher);
+            hasher.finish().max(Key::MAIN + 1)
+        };
+        let stream = self.target.stream.as_ref().map_or(Key::MAIN, number);
+        Key { stream, ..Key::file(self.share.number(), metadata.key) }
+    }
+
+    fn new_open(
+        &self,
+        opened: &Opened,
+        metadata: &Metadata,
+        granted: Access,
+        claim: Claim,
+    ) -> Result<Open, NtStatus> {
+        Ok(Open::new(NewOpen {
+            id: FileId { persistent: entropy::random_id(), volatile: entropy::random_id() },
+            tree_id: self.request.tree()?.id,
+            share: self.share.clone(),
+            granted,
+            directory: metadata.is_directory(),
+            delete_on_close: self.deletes(),
+            mode: fields::mode(self.create.options),
+            handle: opened.handle.clone(),
+            token: self.request.session()?.token.clone(),
+            path: self.target.path.clone(),
+            stream: self.target.stream.clone(),
+            locker: self.request.conn.shared.byte_locks.owner(claim.key()),
+            watches: self.request.conn.shared.watches.clone(),
+            claim,
+        }))
+    }
+
+    fn action(&self, created: bool) -> CreateAction {
+        match self.create.disposition {
+            _ if created => CreateAction::CREATED,
+            CreateDisposition::SUPERSEDE => CreateAction::SUPERSEDED,
+            CreateDisposition::OVERWRITE | CreateDisposition::OVERWRITE_IF => CreateAction::OVERWRITTEN,
+            _ => CreateAction::OPENED,
+        }
+    }
+}
