@@ -60,7 +60,8 @@ impl Handle for Note {
     fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {
         let next =
             after.and_then(|name| NOTES.iter().position(|(note, _)| *note == name)).map_or(0, |at| at + 1);
-        let entry = |at: usize| Entry { name: NOTES[at].0.into(), metadata: Note(at + 1).about() };
+        let entry =
+            |at: usize| Entry { name: NOTES[at].0.into(), metadata: Note(at + 1).about(), security: None };
         Box::pin(async move { Ok((next..NOTES.len()).take(most).map(entry).collect()) })
     }
 }

@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub security: bool,
     /// A file can have several names.
     pub hard_links: bool,
+    /// Listings leave out what whoever lists may not read; they tell the security descriptors for that.
+    pub hide_unreadable: bool,
     /// Files are streams into a consumer: see [`stream`](Backend::capabilities).
     pub stream: bool,
 }
@@ -70,6 +72,8 @@ pub struct Entry {
     pub name: String,
     /// What is known of it.
     pub metadata: Metadata,
+    /// The security descriptor kept for it, where the share leaves out what cannot be read.
+    pub security: Option<Vec<u8>>,
 }
 
 /// What may be there already when a file is opened. The core maps the six CreateDispositions to it.
@@ -96,9 +100,17 @@ pub enum Type {
 
 /// Decides what a new file begins with, once it is known which directory it goes into.
 pub trait Maker: Send + Sync {
-    /// Asked right before a file or directory is created; an error keeps it from being created. `parent` is the
-    /// security descriptor kept for the directory it goes into.
-    fn make(&self, parent: Option<&[u8]>, kind: Type) -> Result<Initial>;
+    /// Asked right before a file or directory is created; an error keeps it from being created.
+    fn make(&self, parent: Parent<'_>, kind: Type) -> Result<Initial>;
+}
+
+/// The directory that a new file goes into.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent<'a> {
+    /// Which it is.
+    pub key: FileKey,
+    /// The security descriptor kept for it.
+    pub security: Option<&'a [u8]>,
 }
 
 /// Takes whatever there is.
@@ -106,7 +118,7 @@ pub trait Maker: Send + Sync {
 pub struct PlainMaker;
 
 impl Maker for PlainMaker {
-    fn make(&self, _: Option<&[u8]>, _: Type) -> Result<Initial> {
+    fn make(&self, _: Parent<'_>, _: Type) -> Result<Initial> {
         Ok(Initial::default())
     }
 }

@@ -4,8 +4,11 @@
 //! everybody who is let into the share may do what the share allows, there and below. So a file in a directory whose list was
 //! never set keeps its owner only.
 
-use super::session::Owner;
-use crate::backend::{Initial, Maker, Result, Type};
+use super::{
+    session::Owner,
+    share_mode::{Key, ShareModes},
+};
+use crate::backend::{Initial, Maker, Parent, Result, Type};
 use smb_proto::{
     dtyp::{Ace, AceFlags, Acl, AclPart, SecurityDescriptor, Sid, Token},
     fscc::ea::ExtendedAttribute,
@@ -89,13 +92,21 @@ pub struct Heir {
     pub descriptor: Option<SecurityDescriptor>,
     /// The extended attributes in the request.
     pub extended: Vec<ExtendedAttribute>,
+    /// The share's number.
+    pub share: u64,
+    /// What is open, and what is to go.
+    pub modes: Arc<ShareModes>,
 }
 
 impl Maker for Heir {
-    fn make(&self, parent: Option<&[u8]>, kind: Type) -> Result<Initial> {
+    fn make(&self, parent: Parent<'_>, kind: Type) -> Result<Initial> {
+        // Else it would not go: it would not be empty.
+        if self.modes.is_doomed(Key::file(self.share, parent.key)) {
+            return Err(NtStatus::DELETE_PENDING);
+        }
         let directory = kind == Type::Directory;
         let needed = if directory { Access::APPEND_DATA } else { Access::WRITE_DATA };
-        let above = effective(parent, true);
+        let above = effective(parent.security, true);
         if above.access_check(&self.token, needed).is_none() {
             return Err(NtStatus::ACCESS_DENIED);
         }
@@ -113,13 +124,22 @@ impl Maker for Heir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::FileKey;
+    use smb_proto::msg::ShareAccess;
 
     fn owner(user: &str) -> Owner {
         Owner { user: user.into(), guest: false, anonymous: false }
     }
 
     fn heir(user: &str) -> Heir {
-        Heir { token: Arc::new(token(&owner(user))), descriptor: None, extended: Vec::new() }
+        let (token, modes) = (Arc::new(token(&owner(user))), Arc::default());
+        Heir { token, descriptor: None, extended: Vec::new(), share: 1, modes }
+    }
+
+    const DIRECTORY: FileKey = FileKey { volume: 1, file: 2 };
+
+    fn parent(security: Option<&[u8]>) -> Parent<'_> {
+        Parent { key: DIRECTORY, security }
     }
 
     #[test]
@@ -144,11 +164,11 @@ mod tests {
     #[test]
     fn a_file_keeps_its_owner_and_no_list_that_is_the_default() {
         let alice = heir("alice");
-        let made = alice.make(None, Type::File).unwrap().security.unwrap();
+        let made = alice.make(parent(None), Type::File).unwrap().security.unwrap();
         let descriptor = SecurityDescriptor::parse(&made).unwrap();
         assert_eq!((descriptor.owner, descriptor.dacl), (Some(alice.token.user), AclPart::Absent));
-        let below =
-            alice.make(Some(&alice.make(None, Type::Directory).unwrap().security.unwrap()), Type::File);
+        let above = alice.make(parent(None), Type::Directory).unwrap().security;
+        let below = alice.make(parent(above.as_deref()), Type::File);
         assert_eq!(below.unwrap().security, Some(made));
     }
 
@@ -159,9 +179,9 @@ mod tests {
             kept(SecurityDescriptor { dacl: AclPart::List(list), ..SecurityDescriptor::default() })
         };
         let files = allow("alice", Access::WRITE_DATA);
-        assert!(heir("alice").make(Some(&files), Type::File).is_ok());
+        assert!(heir("alice").make(parent(Some(&files)), Type::File).is_ok());
         for (user, kind) in [("alice", Type::Directory), ("bob", Type::File)] {
-            assert_eq!(heir(user).make(Some(&files), kind), Err(NtStatus::ACCESS_DENIED));
+            assert_eq!(heir(user).make(parent(Some(&files)), kind), Err(NtStatus::ACCESS_DENIED));
         }
     }
 
@@ -169,8 +189,19 @@ mod tests {
     fn nobody_gives_files_away() {
         let bob = token(&owner("bob")).user;
         let descriptor = Some(SecurityDescriptor { owner: Some(bob), ..SecurityDescriptor::default() });
-        let refused = Heir { descriptor, ..heir("alice") }.make(None, Type::File);
+        let refused = Heir { descriptor, ..heir("alice") }.make(parent(None), Type::File);
         assert_eq!(refused, Err(NtStatus::INVALID_OWNER));
+    }
+
+    #[test]
+    fn nothing_new_goes_into_a_directory_that_goes() {
+        let alice = heir("alice");
+        let key = Key::file(alice.share, DIRECTORY);
+        let claim = alice.modes.claim(key, Access::DELETE, ShareAccess::ALL).unwrap();
+        claim.set_delete_pending(true);
+        assert_eq!(alice.make(parent(None), Type::File), Err(NtStatus::DELETE_PENDING));
+        claim.set_delete_pending(false);
+        assert!(alice.make(parent(None), Type::File).is_ok());
     }
 
     #[test]

@@ -145,6 +145,12 @@ impl ShareModes {
         lock(self.shard(&key)).contains_key(&key.whole())
     }
 
+    /// Whether the file itself is to go.
+    pub fn is_doomed(&self, key: Key) -> bool {
+        let files = lock(self.shard(&key));
+        files.get(&key.whole()).is_some_and(|file| file.deleting || file.doomed.contains(&Key::MAIN))
+    }
+
     /// How many opens the file and its streams have.
     pub fn count(&self, key: Key) -> usize {
         lock(self.shard(&key)).get(&key.whole()).map_or(0, |file| file.opens.len())
@@ -345,7 +351,7 @@ mod tests {
         let file = modes.claim(KEY, Access::DELETE, ShareAccess::NONE).unwrap();
         let stream = modes.claim(STREAM, Access::DELETE, ShareAccess::ALL).unwrap();
         file.set_delete_pending(true);
-        assert!(stream.delete_pending());
+        assert!(stream.delete_pending() && modes.is_doomed(KEY));
         assert!(matches!(file.release(), Released::Kept), "a stream is still open");
         let refused = modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL);
         assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);

@@ -161,7 +161,11 @@ fn compound(conn: &Conn, drafts: Vec<Draft>, held: &mut Held) -> Option<Msg> {
         if signing.is_some() {
             header.flags = header.flags.with(HeaderFlags::SIGNED);
         }
-        builder.push_raw(&header, |out| out.extend_from_slice(answer.body.bytes()));
+        // Padded behind the last, too, as by Windows: clients that know only it count on that.
+        builder.push_raw(&header, |out| {
+            out.extend_from_slice(answer.body.bytes());
+            out.resize(out.len().next_multiple_of(8), 0);
+        });
         keys.push(signing);
         pushes.extend(answer.pushes);
         invalidate = invalidate.or(answer.invalidate);

@@ -2,9 +2,11 @@
 
 use super::info;
 use crate::{
+    backend::Entry,
     core::{
         open::{Cursor, Open, Scan},
         pattern::Pattern,
+        security,
     },
     driver::{Answer, Outcome, Request},
 };
@@ -34,8 +36,9 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let room = request.reserve(query.output_len).await?;
     let scan = begin(&open, &query);
     let pattern = Pattern::new(&scan.pattern, open.share.backend().capabilities().case_sensitive);
+    let hides = open.share.backend().capabilities().hide_unreadable;
     let single = query.flags.contains(QueryDirectoryFlags::RETURN_SINGLE_ENTRY);
-    let mut listing = Listing { open: &open, pattern, writer, scan, single, full: false };
+    let mut listing = Listing { open: &open, pattern, writer, scan, single, full: false, hides };
     listing.run().await?;
     let answer = listing.finish()?;
     Ok(answer.on(open.id).within(room))
@@ -62,6 +65,8 @@ struct Listing<'a> {
     scan: Scan,
     single: bool,
     full: bool,
+    /// What cannot be read is left out.
+    hides: bool,
 }
 
 impl Listing<'_> {
@@ -77,6 +82,10 @@ impl Listing<'_> {
                 return Ok(());
             }
             for entry in page {
+                if self.hides && !self.can_read(&entry) {
+                    self.scan.after = Cursor::Name(entry.name);
+                    continue;
+                }
                 self.offer(&entry.name, &entry.metadata, Cursor::Name(entry.name.clone()));
                 if self.full {
                     break;
@@ -84,6 +93,15 @@ impl Listing<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether whoever lists may read the entry in every way.
+    fn can_read(&self, entry: &Entry) -> bool {
+        const READ: Access = Access(
+            Access::READ_DATA.0 | Access::READ_EA.0 | Access::READ_ATTRIBUTES.0 | Access::READ_CONTROL.0,
+        );
+        let descriptor = security::effective(entry.security.as_deref(), entry.metadata.is_directory());
+        descriptor.maximal_access(&self.open.token).contains(READ)
     }
 
     /// The directory itself and its parent, of which no more is told than of the directory.

@@ -31,21 +31,24 @@ pub(crate) fn connect(request: &Request) -> Outcome {
         return Err(NtStatus::NOT_SUPPORTED);
     }
     let name = path::share_name(&connect.path).ok_or(NtStatus::BAD_NETWORK_NAME)?;
+    let mut hides = false;
     let (share_type, target, maximal) = if name.eq_ignore_ascii_case("IPC$") {
         (ShareType::PIPE, Target::Pipes, access::maximal(false))
     } else {
         let share = request.conn.shared.share(name).ok_or(NtStatus::BAD_NETWORK_NAME)?;
         let maximal = share.access_of(&session.owner).ok_or(NtStatus::ACCESS_DENIED)?;
+        hides = share.backend().capabilities().hide_unreadable;
         (ShareType::DISK, Target::Disk(share), maximal)
     };
     let tree = session.trees.connect(target, maximal)?;
-    let response = response(share_type, maximal);
+    let response = response(share_type, maximal, hides);
     Ok(Answer { tree_id: Some(tree.id), ..Answer::of(&response) })
 }
 
-fn response(share_type: ShareType, maximal_access: Access) -> TreeConnectResponse {
+fn response(share_type: ShareType, maximal_access: Access, hides: bool) -> TreeConnectResponse {
     // Without oplocks clients cannot cache; saying so spares them the attempt.
     let flags = if share_type == ShareType::DISK { NO_CACHING } else { ShareFlags::NONE };
+    let flags = if hides { flags.with(ShareFlags::ACCESS_BASED_DIRECTORY_ENUM) } else { flags };
     TreeConnectResponse { share_type, flags, capabilities: ShareCapabilities::NONE, maximal_access }
 }
 

@@ -116,13 +116,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_five() {
+    fn what_samba_wrote_is_read() {
+        // Samba 4.17.12 with `store dos attributes`, of a new file.
         let value = [
-            0, 0, 5, 0, 5, 0, 0, 0, 0x11, 0, 0, 0, 0x22, 0, 0, 0, 0x80, 0x9c, 0xf0, 0x21, 0x6a, 0x4c, 0xdb, 1,
+            0, 0, 5, 0, 5, 0, 0, 0, 0x11, 0, 0, 0, 0x20, 0, 0, 0, 0xe6, 0xcf, 0x48, 0xd8, 0x11, 0x7f, 0xdd, 1,
         ];
         let kept = Kept::parse(&value);
-        assert_eq!(kept.attributes, Some(FileAttributes(0x22)));
-        assert_eq!(kept.creation, Some(FileTime(0x01db_4c6a_21f0_9c80)));
+        assert_eq!(kept.attributes, Some(FileAttributes::ARCHIVE));
+        // 2026-11-28 08:24:11 UTC
+        assert_eq!(kept.creation.unwrap().to_unix().0, 1_795_854_251);
         assert_eq!(kept.emit(), value);
     }
 

@@ -25,8 +25,15 @@ const MOST_NAME: usize = 255;
 pub(super) const MOST_STREAM: usize = 65_535;
 
 pub(super) fn security(fd: impl AsFd) -> Result<Option<Vec<u8>>> {
-    let value = xattr::get(fd, SECURITY)?;
-    Ok(value.and_then(|value| value.strip_prefix(&[SECURITY_FORM]).map(<[u8]>::to_vec)))
+    Ok(xattr::get(fd, SECURITY)?.and_then(|value| descriptor(&value)))
+}
+
+pub(super) fn security_of_name(directory: impl AsFd, name: &str) -> Result<Option<Vec<u8>>> {
+    Ok(xattr::get_of_name(directory, name, SECURITY)?.and_then(|value| descriptor(&value)))
+}
+
+fn descriptor(value: &[u8]) -> Option<Vec<u8>> {
+    value.strip_prefix(&[SECURITY_FORM]).map(<[u8]>::to_vec)
 }
 
 pub(super) fn set_security(fd: impl AsFd, descriptor: &[u8]) -> Result<()> {

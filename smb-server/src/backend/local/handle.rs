@@ -1,7 +1,9 @@
 //! An open file or directory of the host.
 
 use super::{
-    Share, blocking, extended,
+    Share, blocking,
+    dos::Kept,
+    extended,
     io::{self, Now},
     listing::Listing,
     meta::{self, Kind, Stat},
@@ -73,7 +75,12 @@ impl Open {
     }
 
     pub(super) fn metadata(&self) -> Result<Metadata> {
-        let metadata = meta::of(&self.fd)?;
+        self.told(&Stat::of(&self.fd)?)
+    }
+
+    /// What is known of it, where the host just said `stat`.
+    pub(super) fn told(&self, stat: &Stat) -> Result<Metadata> {
+        let metadata = stat.metadata(&Kept::of(&self.fd)?);
         match &self.stream {
             Some(stream) => stream.metadata(&self.fd, metadata),
             None if metadata.end_of_file == 0 && !self.directory => {

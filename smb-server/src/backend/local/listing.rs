@@ -3,6 +3,7 @@
 use super::{
     dos::Kept,
     errno::status,
+    extended,
     meta::{Kind, Stat},
     sandbox::for_names,
 };
@@ -88,7 +89,9 @@ fn entry(directory: impl AsFd, name: &str, readable_only: bool) -> Result<Option
     match stat.kind() {
         Kind::File | Kind::Directory if !hidden => {
             let kept = Kept::of_name(&directory, name)?;
-            Ok(Some(Entry { name: name.to_owned(), metadata: stat.metadata(&kept) }))
+            let metadata = stat.metadata(&kept);
+            let security = if readable_only { extended::security_of_name(&directory, name)? } else { None };
+            Ok(Some(Entry { name: name.to_owned(), metadata, security }))
         }
         _ => Ok(None),
     }

@@ -122,11 +122,6 @@ fn timespec(time: Option<FileTime>) -> Timespec {
     Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() }
 }
 
-/// What is known of an open file.
-pub(super) fn of(fd: impl AsFd) -> Result<Metadata> {
-    Ok(Stat::of(&fd)?.metadata(&Kept::of(&fd)?))
-}
-
 /// Sets attributes and times.
 pub(super) fn set(fd: impl AsFd, set: SetMetadata) -> Result<()> {
     if let Some(attributes) = set.attributes {

@@ -47,7 +47,7 @@ use std::{
 pub struct LocalOptions {
     /// Nothing can be changed.
     pub read_only: bool,
-    /// Entries that this process may not read are not listed.
+    /// Entries that this process, or the user who lists, may not read are not listed.
     pub hide_unreadable: bool,
     /// Names are taken as spelled only.
     pub case_sensitive: bool,
@@ -99,9 +99,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 impl Share {
     fn open(self: &Arc<Self>, wish: &Wish) -> Result<Opened> {
         let got = wish.grant(self)?;
-        let created = got.created;
+        let (created, stat) = (got.created, got.stat);
         let open = Open::new(Arc::clone(self), got)?;
-        let (metadata, security) = (open.metadata()?, open.security()?);
+        let (metadata, security) = (open.told(&stat)?, open.security()?);
         Ok(Opened { handle: Arc::new(LocalHandle(Arc::new(open))), created, metadata, security })
     }
 
@@ -129,6 +129,7 @@ impl Backend for LocalShare {
             extended_attributes: attributes,
             security: attributes,
             hard_links: true,
+            hide_unreadable: self.share.hide_unreadable,
             ..Capabilities::default()
         }
     }

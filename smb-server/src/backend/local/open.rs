@@ -8,7 +8,7 @@ use super::{
     meta::{Kind, Stat},
     sandbox::{Spot, is_plain},
 };
-use crate::backend::{Existing, Initial, Maker, OpenRequest, Result, Type};
+use crate::backend::{Existing, Initial, Maker, OpenRequest, Parent, Result, Type};
 use rustix::{
     fd::OwnedFd,
     fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat},
@@ -183,7 +183,9 @@ impl Wish {
             return Err(NtStatus::OBJECT_NAME_INVALID);
         }
         let kind = if self.wanted == Type::Directory { Type::Directory } else { Type::File };
-        let initial = self.maker.make(extended::security(&spot.directory)?.as_deref(), kind)?;
+        let security = extended::security(&spot.directory)?;
+        let parent = Parent { key: Stat::of(&spot.directory)?.key(), security: security.as_deref() };
+        let initial = self.maker.make(parent, kind)?;
         let made = match kind {
             Type::Directory => self.make_directory(spot),
             Type::File | Type::Any => self.make_file(spot),

@@ -139,6 +139,33 @@ async fn readonly_is_the_mode() {
 }
 
 #[tokio::test]
+async fn what_samba_kept_is_found() {
+    let home = Home::new();
+    fs::write(home.at("f"), b"").unwrap();
+    let file = fs::File::open(home.at("f")).unwrap();
+    if !xattr::supported(&file) {
+        return;
+    }
+    // Samba 4.17.12 with `vfs objects = streams_xattr`.
+    xattr::set(&file, "user.DosStream.stream:$DATA", b"hello\n\0").unwrap();
+    let stream = home.client().stream("f", "Stream", Existing::Required).await.unwrap();
+    assert_eq!(stream.metadata.end_of_file, 6);
+    assert_eq!(read(stream.handle.as_ref(), 0, 100).await, b"hello\n");
+}
+
+#[tokio::test]
+async fn listings_tell_security_where_it_hides() {
+    let home = Home::new();
+    let options = LocalOptions { hide_unreadable: true, ..LocalOptions::default() };
+    let share = Client::new(Arc::new(home.share_as(options)));
+    if share.backend().capabilities().security {
+        share.file("f").await.set_security(b"descriptor").await.unwrap();
+        let root = share.open("", Type::Directory, Existing::Required).await.unwrap().handle;
+        assert_eq!(list(root.as_ref(), 10).await[0].security.as_deref(), Some(&b"descriptor"[..]));
+    }
+}
+
+#[tokio::test]
 async fn hard_links_are_counted_and_renamed_apart() {
     let home = Home::new();
     fs::write(home.at("one"), b"x").unwrap();

@@ -108,7 +108,11 @@ impl Open {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         let nodes = self.share.tree().list(self.node.number, after, most)?;
-        let entry = |(name, node): (String, Arc<Node>)| Entry { name, metadata: self.share.metadata(&node) };
+        let entry = |(name, node): (String, Arc<Node>)| Entry {
+            name,
+            metadata: self.share.metadata(&node),
+            security: None,
+        };
         Ok(nodes.into_iter().map(entry).collect())
     }
 }

@@ -115,7 +115,7 @@ impl Share {
         let mut tree = self.tree_mut();
         match tree.find(request)? {
             Some(node) => Ok((node, false)),
-            None => Ok((tree.create(request, (self.clock)())?, true)),
+            None => Ok((tree.create(request, self.volume, (self.clock)())?, true)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The names of a share: a tree of nodes, each found by its number. Pure: the clock is an argument.
 
 use super::{data::Data, quota::Quota, streams::Streams};
-use crate::backend::{Existing, Initial, OpenRequest, Path, Result, Type, case::fold};
+use crate::backend::{Existing, FileKey, Initial, OpenRequest, Parent, Path, Result, Type, case::fold};
 use smb_proto::{
     fscc::ea::ExtendedAttribute,
     msg::{FileAttributes, FileTime, FileTimes},
@@ -150,13 +150,19 @@ impl Tree {
     }
 
     /// Creates what [`find`](Self::find) did not find.
-    pub(super) fn create(&mut self, request: &OpenRequest<'_>, now: FileTime) -> Result<Arc<Node>> {
+    pub(super) fn create(
+        &mut self,
+        request: &OpenRequest<'_>,
+        volume: u64,
+        now: FileTime,
+    ) -> Result<Arc<Node>> {
         let (parent, name) = self.parent_of(request.path)?.ok_or(NtStatus::OBJECT_NAME_COLLISION)?;
         let number = self.next;
         let plain = request.attributes.without(FileAttributes::DIRECTORY | FileAttributes::NORMAL);
         let kind = if request.wanted == Type::Directory { Type::Directory } else { Type::File };
         let security = self.place(parent)?.node.extra().security.clone();
-        let initial = request.maker.make(security.as_deref(), kind)?;
+        let key = FileKey { volume, file: parent };
+        let initial = request.maker.make(Parent { key, security: security.as_deref() }, kind)?;
         let node = if kind == Type::Directory {
             Node::new(number, None, plain, initial, now)
         } else {

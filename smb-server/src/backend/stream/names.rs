@@ -137,7 +137,11 @@ impl Names {
         let live: Vec<_> =
             self.live().range(behind).filter_map(|(_, live)| live.upgrade()).take(most).collect();
         live.iter()
-            .map(|entered| Entry { name: entered.live.name.clone(), metadata: entered.live.what_is_known() })
+            .map(|entered| Entry {
+                name: entered.live.name.clone(),
+                metadata: entered.live.what_is_known(),
+                security: None,
+            })
             .collect()
     }
 }

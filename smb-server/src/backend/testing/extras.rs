@@ -1,7 +1,7 @@
 //! Named streams, extended attributes, security descriptors, attributes, creation times and hard links.
 
 use super::{Share, buf, list, path, read};
-use crate::backend::{Existing, Handle, Initial, Maker, Result, SetMetadata, Type};
+use crate::backend::{Existing, Handle, Initial, Maker, Parent, Result, SetMetadata, Type};
 use smb_proto::{
     fscc::ea::ExtendedAttribute,
     msg::{FileAttributes, FileTime},
@@ -175,9 +175,9 @@ pub(super) async fn security_is_kept(share: Share) {
 struct Heir;
 
 impl Maker for Heir {
-    fn make(&self, parent: Option<&[u8]>, kind: Type) -> Result<Initial> {
+    fn make(&self, parent: Parent<'_>, kind: Type) -> Result<Initial> {
         let letter: &[u8] = if kind == Type::Directory { b"d" } else { b"f" };
-        let security = [parent.unwrap_or_default(), letter].concat();
+        let security = [parent.security.unwrap_or_default(), letter].concat();
         if security.len() > 2 {
             return Err(NtStatus::ACCESS_DENIED);
         }

@@ -62,6 +62,8 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
         token: request.session()?.token.clone(),
         descriptor: contexts.security.take(),
         extended: contexts.extended.clone(),
+        share: share.number(),
+        modes: request.conn.shared.modes.clone(),
     };
     let creation =
         Creation { request, share, wish: wish?, target, create: &create, contexts, maker: Arc::new(heir) };
