@@ -51,6 +51,17 @@ pub enum Error {
     /// reason is inside.
     #[error("what was open has gone with its connection; open it again ({0})")]
     OpenLost(Arc<Error>),
+    /// A call to a service of the server could not be made.
+    #[error("{0}")]
+    Rpc(#[from] smb_proto::rpc::RpcError),
+    /// A service of the server answered with an error of its own: a Win32 code of [MS-ERREF] 2.2.
+    #[error("{call} failed with error {code}")]
+    Remote {
+        /// The procedure.
+        call: &'static str,
+        /// The code.
+        code: u32,
+    },
     /// A transfer could not be completed.
     #[error("{0}")]
     Transfer(#[from] TransferError),
@@ -186,7 +197,9 @@ impl Error {
             // The session may be sound again; the open has to be made anew.
             Self::OpenLost(_) => Advice::NewSession,
             Self::Transfer(TransferError::In { error, .. }) => error.advice(),
-            Self::Auth(_) | Self::Usage(_) | Self::Transfer(_) => Advice::GiveUp,
+            Self::Auth(_) | Self::Usage(_) | Self::Transfer(_) | Self::Rpc(_) | Self::Remote { .. } => {
+                Advice::GiveUp
+            }
         }
     }
 
@@ -201,7 +214,8 @@ impl Error {
             Self::Violation(_) | Self::Transport(_) | Self::Timeout { .. } | Self::Stalled { .. } => {
                 Executed::Maybe
             }
-            Self::Transfer(_) => Executed::Maybe,
+            Self::Transfer(_) | Self::Rpc(_) => Executed::Maybe,
+            Self::Remote { .. } => Executed::No,
         }
     }
 
@@ -249,7 +263,7 @@ impl From<Error> for io::Error {
             Error::Violation(_) => io::ErrorKind::InvalidData,
             Error::Usage(_) => io::ErrorKind::InvalidInput,
             Error::Auth(_) => io::ErrorKind::PermissionDenied,
-            Error::Transfer(_) => io::ErrorKind::Other,
+            Error::Transfer(_) | Error::Rpc(_) | Error::Remote { .. } => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }

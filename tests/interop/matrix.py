@@ -17,7 +17,7 @@ import time
 import traceback
 from pathlib import Path
 
-from peers import CIPHERS, DIALECTS, SIGNING, Missing, OurClient, OurServer, Refused, Smbclient, Smbd, tail
+from peers import CIPHERS, DIALECTS, SIGNING, Missing, OurClient, OurServer, Refused, Smbclient, Smbd, peer_check, tail
 
 KIB = 1024
 SIZES = {"empty": 0, "one": 1, "64k-1": 64 * KIB - 1, "64k": 64 * KIB, "64k+1": 64 * KIB + 1, "100m": 100 * KIB * KIB}
@@ -138,6 +138,44 @@ def smbclient_details(client, sources):
                "setmode one +r", "setmode one -r", "scopy one two", "del one", "del two", "du")
 
 
+def our_verbs(client, share, sources, back):
+    """Our client only: the verbs and options beyond the matrix. Small trees, so that every dialect gets them."""
+    tree = back / "tree"
+    (tree / "a/b").mkdir(parents=True)
+    (tree / "empty").mkdir()
+    for n in range(20):
+        (tree / f"a/b/file {n}").write_bytes(bytes([n]) * (n * 5000))
+    url = client.url
+    expect("put -r", client.told("put", "-r", tree, url + "up")["files"], 20)
+    expect("the tree on the server's disk", contents(share / "up"), contents(tree))
+    client.run("mkdir", "-p", url + "x/y/z")
+    client.run("mkdir", "-p", url + "x/y/z")
+    expect("cp", client.told("cp", url + "up/a/b/file 19", url + "x/y")["bytes"], 19 * 5000)
+    expect("the copy on disk", digest(share / "x/y/file 19"), digest(tree / "a/b/file 19"))
+    expect("cp -r", client.told("cp", "-r", url + "up", url + "copy")["files"], 20)
+    client.run("get", "-r", url + "copy", back / "down")
+    expect("the tree after the way back", contents(back / "down"), contents(tree))
+    expect("ls of a pattern", len(client.told("ls", url + "copy/a/b/file 1?")), 10)
+    expect("stat", client.told("stat", url + "copy")["directory"], True)
+    refuses("mv over a file", lambda: client.run("mv", url + "up/a/b/file 1", url + "up/a/b/file 2"), "COLLISION")
+    client.run("mv", "--force", url + "up/a/b/file 1", url + "up/a/b/file 2")
+    expect("replaced", digest(share / "up/a/b/file 2"), digest(tree / "a/b/file 1"))
+    refuses("rm of a full directory", lambda: client.run("rm", url + "up"), "DIRECTORY_NOT_EMPTY")
+    for name, count in ("up", 19), ("copy", 20), ("x", 1):
+        expect("rm -r", client.told("rm", "-r", url + name)["files"], count)
+    client.run("rm", "--force", url + "up")
+    expect("readback", client.told("put", sources["64k+1"], url + "f", "--verify", "readback")["verified"], "readback")
+    client.run("get", url + "f", back / "f", "--resume", "--verify", "readback")
+    expect("get --resume of what has no checkpoint", digest(back / "f"), digest(sources["64k+1"]))
+    client.run("rm", url + "f")
+    expect("what is left of our verbs", [p.name for p in share.iterdir()], [])
+
+
+def contents(top):
+    """Every path below `top`, with the digest of what is a file."""
+    return {str(p.relative_to(top)): digest(p) if p.is_file() else None for p in sorted(top.rglob("*"))}
+
+
 def refusals(kind, port, case):
     """Wrong password, unknown share: named, and the server goes on."""
     dialect, protection, algorithm = case
@@ -162,6 +200,8 @@ def run_case(kind, server_kind, case, sources, work):
         try:
             refusals(kind, server.port, case)
             steps(client, server.share, sources, back)
+            if kind is OurClient:
+                our_verbs(client, server.share, sources, back)
             if kind is Smbclient:
                 one_session(client, server.share, sources, back)
                 smbclient_details(client, sources)
@@ -177,6 +217,24 @@ def cases(pairs):
             for protection, algorithm in protections(dialect):
                 name = " ".join(w for w in (pair, dialect, protection, algorithm) if w)
                 yield name, client, server, (dialect, protection, algorithm)
+        if client is OurClient:
+            yield f"{pair} peer-check", None, server, None
+
+
+# What a server must be able to do for our client library (smb-client/examples/peer_check.rs).
+FILES = ["names", "tree", "metadata", "size", "small", "streams_of_bytes", "space"]
+ALL = [*FILES, "copy", "link", "locks", "watch", "attributes", "named_streams", "security"]
+# smbd keeps streams in extended attributes here, as its default needs a file system that has them.
+SMBD_FOR_ALL = {"vfs_objects": "acl_xattr streams_xattr", "ea_support": "yes", "kernel_change_notify": "yes"}
+
+
+def check_peer(server_kind, work):
+    """One server, asked for everything our client library can do, by a program of its own."""
+    if server_kind is Smbd:
+        with Smbd(work, **SMBD_FOR_ALL) as server:
+            return peer_check(server.port, ALL)
+    with OurServer(work) as server:
+        return peer_check(server.port, FILES)
 
 
 def make_sources(work):
@@ -192,7 +250,10 @@ def attempt(name, kind, server, case, sources, keep):
     began, outcome, detail = time.monotonic(), "PASS", ""
     try:
         work = tempfile.mkdtemp(prefix="smb-interop-")
-        run_case(kind, server, case, sources, work)
+        if kind is None:
+            detail = check_peer(server, work)
+        else:
+            run_case(kind, server, case, sources, work)
     except Missing as e:
         outcome, detail = "SKIP", str(e)
     except (AssertionError, Refused, RuntimeError) as e:

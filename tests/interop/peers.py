@@ -368,5 +368,19 @@ class OurClient:
     def rename(self, old, new):
         self.run("mv", self.url + old, self.url + new)
 
+    def told(self, verb, *words):
+        """What a verb says as JSON."""
+        return json.loads(self.run(verb, *words, "--json"))
+
     def delete(self, path):
         self.run("rm", self.url + path)
+
+
+def peer_check(port, required, share="share", user=USER, password=PASSWORD):
+    """Our client library's own list of what a server must be able to do; raises where one of `required` fails."""
+    line = [ours("examples/peer_check"), f"127.0.0.1:{port}", share, user, "--require", ",".join(required)]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=300, env=dict(os.environ, SMB_PASSWORD=password), check=False)
+    if done.returncode:
+        raise Refused(f"{' '.join(line)}\nexit {done.returncode}\n{done.stdout}")
+    return done.stdout

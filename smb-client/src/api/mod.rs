@@ -10,6 +10,7 @@ mod open;
 mod path;
 mod security;
 mod session;
+mod shares;
 mod tree;
 mod watch;
 

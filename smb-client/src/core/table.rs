@@ -19,7 +19,10 @@ use smb_proto::{
     header::{Header, Role, Route},
     status::NtStatus,
 };
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 /// The MessageId of breaks and notifications, which answer nothing.
 pub(crate) const UNSOLICITED: u64 = u64::MAX;
@@ -45,17 +48,35 @@ struct Entry<T> {
     slot: T,
 }
 
+/// Hashes MessageIds, which are ours and come one after the other: no peer can choose them.
+#[derive(Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0 << 8 | u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
 /// The requests under way on one channel.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     window: ClientWindow,
-    entries: HashMap<u64, Entry<T>>,
+    entries: HashMap<u64, Entry<T>, BuildHasherDefault<Spread>>,
 }
 
 impl<T> Table<T> {
     /// A fresh connection that strives for `target` credits.
     pub fn new(target: u16) -> Self {
-        Self { window: ClientWindow::new(target), entries: HashMap::new() }
+        Self { window: ClientWindow::new(target), entries: HashMap::default() }
     }
 
     /// Credits that can be spent now.
@@ -142,7 +163,20 @@ impl<T> Table<T> {
         entry.map(|entry| Answer::Final(entry.slot)).ok_or(PeerViolation::Unsolicited(answer.message_id))
     }
 
+    /// Whether the request waits for its final answer.
+    pub fn is_waiting(&self, message_id: u64) -> bool {
+        self.entries.contains_key(&message_id)
+    }
+
+    /// Goes through the requests that the server has said nothing about.
+    pub fn for_each_sync(&mut self, mut visit: impl FnMut(Command, &mut T)) {
+        for entry in self.entries.values_mut().filter(|entry| entry.async_id.is_none()) {
+            visit(entry.command, &mut entry.slot);
+        }
+    }
+
     /// Whether the server has said that the request takes longer.
+    #[cfg(test)]
     pub fn is_async(&self, message_id: u64) -> bool {
         self.entries.get(&message_id).is_some_and(|entry| entry.async_id.is_some())
     }

@@ -54,7 +54,11 @@ pub(crate) struct ChannelOptions {
 
 /// What is kept with a request under way.
 pub(super) struct Slot {
-    pub answer: oneshot::Sender<Result<Reply, Error>>,
+    /// None once the caller was told that it has waited too long.
+    pub answer: Option<oneshot::Sender<Result<Reply, Error>>>,
+    /// Until when there must be some answer, and since when it is waited for.
+    pub deadline: Instant,
+    pub since: Instant,
     pub kept: Option<Box<dyn Advertised>>,
     pub undo: Option<Box<Request>>,
     pub tree_id: u32,
@@ -67,6 +71,7 @@ pub(crate) struct Channel {
     /// One permit for each credit that can be spent: waiting is fair and safe to drop.
     pub(super) credits: Semaphore,
     pub(super) queue: mpsc::Sender<Msg>,
+    pub(super) sender: writer::Sender,
     pub(super) chores: mpsc::UnboundedSender<Chore>,
     pub(super) fate: Fate,
     pub(super) options: ChannelOptions,
@@ -93,6 +98,7 @@ impl Channel {
             table: Mutex::new(Table::new(options.credits)),
             credits: Semaphore::new(1),
             queue,
+            sender: Arc::new(tokio::sync::Mutex::new(Some(halves.sender))),
             chores,
             fate: Fate::new(),
             options,
@@ -107,7 +113,7 @@ impl Channel {
             counters: Counters::default(),
         });
         tokio::spawn(reader::run(channel.clone(), halves.receiver, limit_now));
-        tokio::spawn(writer::run(channel.clone(), halves.sender, queued));
+        tokio::spawn(writer::run(channel.clone(), channel.sender.clone(), queued));
         tokio::spawn(keeper::run(channel.clone()));
         tokio::spawn(janitor::run(channel.clone(), chores_to_do));
         Owner(channel)
@@ -153,7 +159,10 @@ impl Channel {
         let slots = self.table().fail();
         for slot in slots {
             // Dropping the kept memory parks it with the connection, which is what it needs.
-            let _ = slot.answer.send(Err(error.clone()));
+            if let Some(answer) = slot.answer {
+                // Who has gone already needs no word.
+                let _ = answer.send(Err(error.clone()));
+            }
         }
     }
 

@@ -19,6 +19,7 @@ pub(super) async fn run(channel: Arc<Channel>) {
             () = channel.fate.ended() => return,
             () = tokio::time::sleep(round) => (),
         }
+        channel.give_up();
         // With all credits spent on requests that take long, there would be none left to ask with.
         if reserve.is_none() && channel.credits.available_permits() > 8 {
             reserve = channel.credits.try_acquire().ok();

@@ -30,22 +30,29 @@ pub(super) async fn run(
     mut receiver: Box<dyn RecvHalf>,
     mut limit: watch::Receiver<usize>,
 ) {
+    let mut ended = std::pin::pin!(channel.fate.ended());
+    // The limit widens once: when the peer has authenticated.
+    let mut narrow = true;
     let error = loop {
         tokio::select! {
             biased;
-            () = channel.fate.ended() => {
-                part(receiver).await;
-                return;
-            }
-            Ok(()) = limit.changed() => receiver.set_limit(*limit.borrow_and_update()),
             received = receiver.recv() => match received {
-                Ok(Some(received)) => match channel.incoming(received.message) {
+                Ok(Some(received)) if !channel.has_ended() => match channel.incoming(received.message) {
                     Ok(()) => (),
                     Err(error) => break error,
                 },
+                Ok(Some(_)) => (),
                 Ok(None) => break TransportError::Closed.into(),
                 Err(error) => break error.into(),
             },
+            Ok(()) = limit.changed(), if narrow => {
+                receiver.set_limit(*limit.borrow_and_update());
+                narrow = false;
+            }
+            () = &mut ended => {
+                part(receiver).await;
+                return;
+            }
         }
     };
     channel.end(error);
@@ -133,9 +140,13 @@ impl Channel {
     }
 
     fn deliver(&self, slot: Slot, header: Header, message: IoBuf) {
-        let Slot { answer, kept, undo, tree_id, need } = slot;
+        let Slot { answer, kept, undo, tree_id, need, .. } = slot;
         let reply = Reply { header, message, kept, undo };
-        if let Err(Ok(reply)) = answer.send(Ok(reply)) {
+        let unheard = match answer {
+            Some(answer) => answer.send(Ok(reply)).err().and_then(Result::ok),
+            None => Some(reply),
+        };
+        if let Some(reply) = unheard {
             self.orphaned(reply, tree_id, need);
         }
     }

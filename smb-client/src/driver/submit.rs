@@ -21,7 +21,10 @@ use smb_proto::{
 };
 use smb_transport::{IoBuf, Msg};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{SemaphorePermit, mpsc::Permit, oneshot},
+    time::Instant,
+};
 
 /// A request with its header.
 struct Part {
@@ -31,31 +34,33 @@ struct Part {
 }
 
 impl Channel {
-    /// Sends one request.
+    /// Sends one request; resolves when it is in the writer's queue, or sent.
     pub async fn submit_one(self: &Arc<Self>, request: Request) -> Result<Waiting, Error> {
-        let mut waiting = self.submit(vec![request]).await?;
-        waiting.pop().ok_or_else(|| self.error())
+        let submitted = self.try_submit_one(request).await;
+        submitted.map_err(|error| self.not_sent(error))
+    }
+
+    async fn try_submit_one(self: &Arc<Self>, request: Request) -> Result<Waiting, Error> {
+        let place = self.place(request.shape.cost(self.multi_credit()).into()).await?;
+        let protection = self.protection(request.need);
+        let (part, waiting) = self.enter(request, protection)?;
+        self.post(place, self.single(part, protection))?;
+        Ok(waiting)
     }
 
     /// Sends requests as one compound; resolves when they are in the writer's queue.
     pub async fn submit(self: &Arc<Self>, requests: Vec<Request>) -> Result<Vec<Waiting>, Error> {
         let submitted = self.try_submit(requests).await;
-        // Whatever it was: nothing of it has left.
-        submitted.map_err(|error| if self.has_ended() { Error::NotSent(Arc::new(error)) } else { error })
+        submitted.map_err(|error| self.not_sent(error))
     }
 
     async fn try_submit(self: &Arc<Self>, requests: Vec<Request>) -> Result<Vec<Waiting>, Error> {
-        let credits = self.acquire(self.cost(&requests)).await?;
-        let place = tokio::select! {
-            place = self.queue.reserve() => place.map_err(|_| self.error())?,
-            () = self.fate.ended() => return Err(self.error()),
-        };
+        let place = self.place(self.cost(&requests)).await?;
         let need = requests.iter().fold(Need::default(), |need, request| Need {
             sign: need.sign || request.need.sign,
             seal: need.seal || request.need.seal,
         });
-        let protection = self.security().map_or(Protection::Plain, |security| security.protection(need));
-        credits.forget();
+        let protection = self.protection(need);
         let mut parts = Vec::with_capacity(requests.len());
         let mut waiting = Vec::with_capacity(requests.len());
         for request in requests {
@@ -63,27 +68,64 @@ impl Channel {
             parts.push(part);
             waiting.push(wait);
         }
-        match self.assemble(parts, protection) {
-            Ok(message) => place.send(message),
-            // The MessageIds are used up, and nothing was sent with them.
-            Err(error) => {
-                self.end(error.clone());
-                return Err(error);
-            }
-        }
+        self.post(place, self.compound_message(&parts, protection))?;
         Ok(waiting)
     }
 
+    fn protection(&self, need: Need) -> Protection {
+        self.security().map_or(Protection::Plain, |security| security.protection(need))
+    }
+
+    /// Whatever it was: nothing of the request has left.
+    fn not_sent(&self, error: Error) -> Error {
+        if self.has_ended() { Error::NotSent(Arc::new(error)) } else { error }
+    }
+
+    /// Sends a message, from here where nothing else is under way.
+    fn post(self: &Arc<Self>, place: Permit<'_, Msg>, message: Result<Msg, Error>) -> Result<(), Error> {
+        let message = message.inspect_err(|error| {
+            // The MessageIds are used up, and nothing was sent with them.
+            self.end(error.clone());
+        })?;
+        // More may come in a moment from others who wait: those the writer gathers.
+        let alone = self.table().outstanding() == 1;
+        let left = if alone { self.send_directly(message) } else { Err(message) };
+        if let Err(message) = left {
+            place.send(message);
+        }
+        Ok(())
+    }
+
+    /// Spends `cost` credits, and waits for a place in the writer's queue.
+    async fn place(&self, cost: u32) -> Result<Permit<'_, Msg>, Error> {
+        let credits = match self.credits.try_acquire_many(cost) {
+            Ok(credits) => credits,
+            Err(_) => self.acquire(cost).await?,
+        };
+        let place = match self.queue.try_reserve() {
+            Ok(place) => place,
+            Err(_) => tokio::select! {
+                biased;
+                place = self.queue.reserve() => place.map_err(|_| self.error())?,
+                () = self.fate.ended() => return Err(self.error()),
+            },
+        };
+        credits.forget();
+        Ok(place)
+    }
+
     /// Waits for credits, as long as somebody else's answer may bring them.
-    async fn acquire(&self, cost: u32) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
+    async fn acquire(&self, cost: u32) -> Result<SemaphorePermit<'_>, Error> {
         let acquire = self.credits.acquire_many(cost);
         tokio::pin!(acquire);
         loop {
             tokio::select! {
+                biased;
                 permit = &mut acquire => return permit.map_err(|_| self.error()),
                 () = tokio::time::sleep(self.options.timeout) => {
                     if self.table().outstanding() == 0 {
-                        return Err(PeerViolation::Credits { charge: u16::try_from(cost).unwrap_or(u16::MAX), payload: 0 }.into());
+                        let charge = u16::try_from(cost).unwrap_or(u16::MAX);
+                        return Err(PeerViolation::Credits { charge, payload: 0 }.into());
                     }
                 }
             }
@@ -96,7 +138,9 @@ impl Channel {
         let session_id = self.security().map_or(0, |security| security.session_id);
         let session_id = shape.session_id.unwrap_or(session_id);
         let (answer, answered) = oneshot::channel();
-        let slot = Slot { answer, kept, undo, tree_id: shape.tree_id, need };
+        let since = Instant::now();
+        let deadline = since.checked_add(self.patience(&shape)).unwrap_or(since);
+        let slot = Slot { answer: Some(answer), deadline, since, kept, undo, tree_id: shape.tree_id, need };
         let mut table = self.table();
         if table.outstanding() == 0 {
             self.heard();
@@ -117,13 +161,6 @@ impl Channel {
             waiting.sent = [&header_bytes(&header, 0), body.as_slice()].concat();
         }
         Ok((Part { header, body, payload }, waiting))
-    }
-
-    fn assemble(&self, parts: Vec<Part>, protection: Protection) -> Result<Msg, Error> {
-        match <[Part; 1]>::try_from(parts) {
-            Ok([part]) => self.single(part, protection),
-            Err(parts) => self.compound_message(&parts, protection),
-        }
     }
 
     fn single(&self, part: Part, protection: Protection) -> Result<Msg, Error> {

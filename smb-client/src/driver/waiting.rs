@@ -22,14 +22,11 @@ const SLOWEST_BYTES_PER_SECOND: u64 = 64 * 1024;
 pub(crate) struct Waiting {
     channel: Arc<Channel>,
     answer: oneshot::Receiver<Result<Reply, Error>>,
-    command: Command,
     tree_id: u32,
     need: Need,
     message_id: u64,
     /// The message as it went out, where the preauthentication hash takes it.
     pub sent: Vec<u8>,
-    since: Instant,
-    patience: Duration,
     done: bool,
 }
 
@@ -41,38 +38,16 @@ impl Waiting {
         need: Need,
         message_id: u64,
     ) -> Self {
-        let bytes = u64::from(shape.sends.max(shape.expects)).saturating_add(channel.in_flight());
-        let patience =
-            channel.options.timeout.saturating_add(Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND));
-        let (command, tree_id) = (shape.command, shape.tree_id);
-        Self {
-            channel,
-            answer,
-            command,
-            tree_id,
-            need,
-            message_id,
-            sent: Vec::new(),
-            since: Instant::now(),
-            patience,
-            done: false,
-        }
+        let tree_id = shape.tree_id;
+        Self { channel, answer, tree_id, need, message_id, sent: Vec::new(), done: false }
     }
 
     /// The final answer, whatever its status. A request that the server has said it works on is waited for as long
-    /// as the server lives.
+    /// as the server lives; one that it has said nothing about, until the keeper gives it up.
     pub async fn answer(mut self) -> Result<Reply, Error> {
-        let answer = tokio::select! {
-            biased;
-            answer = &mut self.answer => answer,
-            () = tokio::time::sleep(self.patience) => {
-                if !self.channel.table().is_async(self.message_id) {
-                    return Err(Error::Timeout { command: self.command, after: self.since.elapsed() });
-                }
-                (&mut self.answer).await
-            }
-        };
-        self.done = true;
+        let answer = (&mut self.answer).await;
+        // Given up, the request goes on: its answer may yet come, and is taken care of then.
+        self.done = !matches!(answer, Ok(Err(Error::Timeout { .. })));
         answer.unwrap_or_else(|_| Err(self.channel.error()))
     }
 }
@@ -85,13 +60,37 @@ impl Drop for Waiting {
         self.answer.close();
         match self.answer.try_recv() {
             Ok(Ok(reply)) => self.channel.orphaned(reply, self.tree_id, self.need),
-            Ok(Err(_)) => (),
-            Err(_) => self.channel.chore(Chore::Cancel { message_id: self.message_id }),
+            Ok(Err(_)) if !self.channel.table().is_waiting(self.message_id) => (),
+            _ => self.channel.chore(Chore::Cancel { message_id: self.message_id }),
         }
     }
 }
 
 impl Channel {
+    /// How long some answer to a request may take: what is under way already delays it.
+    pub(super) fn patience(&self, shape: &Shape) -> Duration {
+        let bytes = u64::from(shape.sends.max(shape.expects)).saturating_add(self.in_flight());
+        self.options.timeout.saturating_add(Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND))
+    }
+
+    /// Tells those who have waited too long for any word on their request.
+    pub(super) fn give_up(&self) {
+        let now = Instant::now();
+        let mut told = Vec::new();
+        self.table().for_each_sync(|command, slot| {
+            if slot.deadline <= now
+                && let Some(answer) = slot.answer.take()
+            {
+                let after = now.saturating_duration_since(slot.since);
+                told.push((answer, Error::Timeout { command, after }));
+            }
+        });
+        for (answer, error) in told {
+            // Who has gone already needs no word.
+            let _ = answer.send(Err(error));
+        }
+    }
+
     /// An upper bound of the payload bytes under way, from the credits that pay for them.
     fn in_flight(&self) -> u64 {
         let spent = u64::from(self.options.credits)

@@ -19,6 +19,7 @@ const JSON: &str = "\
 JSON (--json), one value on standard output; of transfers to `-` on standard error:
   ls             [{name, size, allocated, directory, reparse_point, attributes, modified, created, accessed}]
   stat           the same for one, and share: {total, free, available}
+  shares         [{name, type, hidden, comment}], type: disk, printer, device or ipc
   mkdir          {verb, name}
   rm             {verb, name, files, directories}
   mv             {verb, name, to}
@@ -103,6 +104,8 @@ pub enum Verb {
         #[arg(long, short)]
         recursive: bool,
     },
+    /// List the shares of a server; the URL may name one, which does not matter.
+    Shares { url: Url },
     /// Migration streams.
     #[command(subcommand)]
     Migrate(Migrate),
@@ -257,6 +260,7 @@ impl Common {
 
     /// Connects to the share of `url`.
     pub async fn tree(&self, url: &Url) -> Result<(Session, Tree), Failure> {
+        url.check_share().map_err(Failure::Usage)?;
         let session = self.session(url).await?;
         let tree = session.tree(&url.share).await?;
         Ok((session, tree))

@@ -8,7 +8,10 @@ use crate::{
 };
 use serde_json::{Value, json};
 use smb_client::{Entry, Error, Metadata, Tree};
-use smb_proto::status::NtStatus;
+use smb_proto::{
+    rpc::srvsvc::{ShareInfo, ShareKind},
+    status::NtStatus,
+};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub async fn ls(common: &Common, url: &Url) -> Result<(), Failure> {
@@ -90,6 +93,35 @@ fn describe(name: &str, metadata: &Metadata) -> Value {
         "modified": seconds(metadata.modified()), "created": seconds(metadata.created()),
         "accessed": seconds(metadata.accessed()),
     })
+}
+
+pub async fn shares(common: &Common, url: &Url) -> Result<(), Failure> {
+    common.refuse_resume("is for get and put")?;
+    let session = common.session(url).await?;
+    let shares = session.shares().await?;
+    let kind = |share: &ShareInfo| match share.kind.base() {
+        ShareKind::PRINT_QUEUE => "printer",
+        ShareKind::DEVICE => "device",
+        ShareKind::IPC => "ipc",
+        _ => "disk",
+    };
+    let hidden = |share: &ShareInfo| share.kind.contains(ShareKind::SPECIAL) || share.name.ends_with('$');
+    if common.json {
+        let list = shares.iter().map(|share| {
+            json!({
+                "name": share.name, "type": kind(share), "hidden": hidden(share),
+                "comment": share.comment.as_deref().unwrap_or_default(),
+            })
+        });
+        println!("{}", Value::from_iter(list));
+    } else {
+        for share in &shares {
+            let comment = share.comment.as_deref().unwrap_or_default();
+            println!("{:<8} {:<24} {}", kind(share), printable(&share.name), printable(comment));
+        }
+    }
+    session.log_off().await;
+    Ok(())
 }
 
 /// `2026-01-31 23:59:59`, UTC.

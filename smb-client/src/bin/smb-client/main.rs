@@ -55,6 +55,7 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Verb::Get { url, file, recursive } => copy::get(common, url, file, *recursive).await,
         Verb::Put { file, url, recursive } => copy::put(common, file, url, *recursive).await,
         Verb::Cp { from, to, recursive } => cp::cp(common, from, to, *recursive).await,
+        Verb::Shares { url } => files::shares(common, url).await,
         Verb::Migrate(args::Migrate::Send { file, url }) => migrate::send(common, file.as_deref(), url).await,
         Verb::Migrate(args::Migrate::Receive { file, url }) => {
             migrate::receive(common, url, file.as_deref()).await

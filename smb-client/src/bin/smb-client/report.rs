@@ -89,7 +89,7 @@ fn hint(error: &Error) -> &'static str {
         (Some(NtStatus::LOGON_FAILURE), _) => {
             "; check the user in the URL and the password in it or in SMB_PASSWORD"
         }
-        (Some(NtStatus::BAD_NETWORK_NAME), _) => "; `smbclient -L` or the server's owner knows its shares",
+        (Some(NtStatus::BAD_NETWORK_NAME), _) => "; `smb-client shares` tells what there is",
         (Some(NtStatus::FILE_IS_A_DIRECTORY), _) => "; -r takes directories",
         (Some(NtStatus::DIRECTORY_NOT_EMPTY), _) => "; -r removes what is in it, too",
         (Some(NtStatus::OBJECT_NAME_COLLISION), _) => "; it is there already",

@@ -9,6 +9,7 @@ pub struct Url {
     password: Option<String>,
     host: String,
     port: u16,
+    /// Empty where the URL names the server alone.
     pub share: String,
     /// Without a leading `/`; empty for the share's root.
     pub path: String,
@@ -33,6 +34,15 @@ impl Url {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Refuses a URL of a server alone.
+    pub fn check_share(&self) -> Result<(), String> {
+        if self.share.is_empty() {
+            Err("the URL names no share: smb://host/share/path".to_owned())
+        } else {
+            Ok(())
         }
     }
 
@@ -71,11 +81,8 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let rest = text.strip_prefix("smb://").ok_or("a URL begins with smb://")?;
-        let (authority, path) = rest.split_once('/').ok_or("a URL names a share: smb://host/share/path")?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (share, path) = path.split_once('/').unwrap_or((path, ""));
-        if share.is_empty() {
-            return Err("a URL names a share: smb://host/share/path".to_owned());
-        }
         let (login, place) = match authority.rsplit_once('@') {
             Some((login, place)) => (Some(login), place),
             None => (None, authority),
@@ -136,7 +143,10 @@ mod tests {
         assert_eq!((url.user.as_deref(), url.password().as_str()), (Some("al@ice"), "p:w"));
         assert_eq!(url.address(), "[::1]:4450");
         assert_eq!((url.share.as_str(), url.path.as_str()), ("my share", "dir/a%b"));
-        assert!(!url.to_string().contains("p:w"));
+        assert!(!url.to_string().contains("p:w") && url.check_share().is_ok());
+        for alone in ["smb://host", "smb://host/", "smb://host//path"] {
+            assert!(alone.parse::<Url>().unwrap().check_share().is_err(), "{alone}");
+        }
         assert_eq!((url.name(), url.below("c").path.as_str()), (Some("a%b"), "dir/a%b/c"));
         let root: Url = "smb://host/share/".parse().unwrap();
         assert_eq!((root.name(), root.below("c").path.as_str()), (None, "c"));
@@ -146,15 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_none() {
-        for bad in [
-            "http://a/b",
-            "smb://host",
-            "smb://host/",
-            "smb:///share",
-            "smb://h:x/s",
-            "smb://h/s/%4",
-            "smb://h/s/%ff",
-        ] {
+        for bad in ["http://a/b", "smb:///share", "smb://h:x/s", "smb://h/s/%4", "smb://h/s/%ff"] {
             assert!(bad.parse::<Url>().is_err(), "{bad}");
         }
     }
