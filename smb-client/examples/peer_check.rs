@@ -292,7 +292,9 @@ async fn watch(tree: &Tree, top: &str) -> Outcome {
     let mut watch = tree.watch(top, filter, true).await?;
     // The first request is under way before anything happens.
     let quiet = tokio::time::timeout(Duration::from_millis(300), watch.next()).await;
-    check(quiet.is_err(), || format!("told of {quiet:?}"))?;
+    if let Ok(told) = quiet {
+        return Err(Failure::Wrong(format!("told of {:?}", told?)));
+    }
     tree.write(&format!("{top}/d/new"), Vec::new()).await?;
     tree.rename(&format!("{top}/d/new"), &format!("{top}/d/moved"), false).await?;
     tree.remove_file(&format!("{top}/d/moved")).await?;

@@ -143,6 +143,11 @@ impl Directory {
         Ok(all)
     }
 
+    /// Closes it, and waits until the server has.
+    pub async fn close(self) -> Result<(), Error> {
+        self.file.close().await.map(drop)
+    }
+
     /// The entries that are here, else those of the next page; `None` at the end.
     pub(crate) async fn next_page(&mut self) -> Result<Page, Error> {
         while self.entries.is_empty() && !self.ended {

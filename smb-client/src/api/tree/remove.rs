@@ -59,8 +59,10 @@ enum Job {
 #[derive(Debug)]
 enum Done {
     Page(DirectoryId, Option<Directory>, Vec<Entry>),
-    Removed(DirectoryId),
-    Finished(DirectoryId),
+    /// An entry; whether it was still there.
+    Removed(DirectoryId, bool),
+    /// The directory itself; whether it was still there.
+    Finished(DirectoryId, bool),
     NotEmpty(DirectoryId, Error),
 }
 
@@ -96,31 +98,52 @@ impl Tree {
 
 async fn run(tree: Tree, path: String, job: Job) -> Result<Done, Error> {
     match job {
-        Job::List(id, directory) => {
-            let mut directory = match directory {
-                Some(directory) => directory,
-                None => Directory::open_to_empty(&tree, &path).await?,
-            };
-            let page = directory.next_page().await?;
-            Ok(Done::Page(id, page.is_some().then_some(directory), page.unwrap_or_default()))
-        }
+        Job::List(id, directory) => match page(&tree, &path, directory).await {
+            Ok((more, entries)) => Ok(Done::Page(id, more, entries)),
+            Err(error) if is_gone(&error) => Ok(Done::Page(id, None, Vec::new())),
+            Err(error) => Err(error),
+        },
         Job::Remove(id, name, kind) => {
-            unless_gone(tree.remove(&format!("{path}\\{name}"), kind).await)?;
-            Ok(Done::Removed(id))
+            let there = was_there(tree.remove(&format!("{path}\\{name}"), kind).await)?;
+            Ok(Done::Removed(id, there))
         }
-        Job::Finish(id, _) => match unless_gone(tree.remove(&path, CreateOptions::DIRECTORY_FILE).await) {
+        Job::Finish(id, _) => match was_there(tree.remove(&path, CreateOptions::DIRECTORY_FILE).await) {
             Err(error) if error.status() == Some(NtStatus::DIRECTORY_NOT_EMPTY) => {
                 Ok(Done::NotEmpty(id, error))
             }
-            outcome => outcome.map(|()| Done::Finished(id)),
+            outcome => outcome.map(|there| Done::Finished(id, there)),
         },
     }
 }
 
-fn unless_gone(outcome: Result<(), Error>) -> Result<(), Error> {
+/// The next page of a directory, and the directory where there may be more. Behind the last page it is closed before
+/// anything else is done: while somebody lists it, it cannot go.
+async fn page(
+    tree: &Tree,
+    path: &str,
+    directory: Option<Directory>,
+) -> Result<(Option<Directory>, Vec<Entry>), Error> {
+    let mut directory = match directory {
+        Some(directory) => directory,
+        None => Directory::open_to_empty(tree, path).await?,
+    };
+    match directory.next_page().await? {
+        Some(entries) => Ok((Some(directory), entries)),
+        None => {
+            directory.close().await?;
+            Ok((None, Vec::new()))
+        }
+    }
+}
+
+fn is_gone(error: &Error) -> bool {
+    error.is_not_found() || error.status() == Some(NtStatus::DELETE_PENDING)
+}
+
+fn was_there(outcome: Result<(), Error>) -> Result<bool, Error> {
     match outcome {
-        Err(error) if error.is_not_found() || error.status() == Some(NtStatus::DELETE_PENDING) => Ok(()),
-        outcome => outcome,
+        Err(error) if is_gone(&error) => Ok(false),
+        outcome => outcome.map(|()| true),
     }
 }
 
@@ -169,12 +192,12 @@ impl Removal {
                 entries.into_iter().for_each(|entry| self.entry(id, entry));
                 self.one_less(id);
             }
-            Done::Removed(id) => {
-                self.removed.files = self.removed.files.saturating_add(1);
+            Done::Removed(id, there) => {
+                self.removed.files = self.removed.files.saturating_add(there.into());
                 self.one_less(id);
             }
-            Done::Finished(id) => {
-                self.removed.directories = self.removed.directories.saturating_add(1);
+            Done::Finished(id, there) => {
+                self.removed.directories = self.removed.directories.saturating_add(there.into());
                 let above = self.directories.remove(&id).and_then(|directory| directory.above);
                 above.into_iter().for_each(|above| self.one_less(above));
             }
