@@ -200,7 +200,8 @@ async fn a_byte_changed_on_its_way() {
         match protected {
             false => assert_eq!(error.status(), Some(NtStatus::CRC_ERROR), "{error}"),
             true => assert!(
-                matches!(error, Error::Transport(_)) || error.status() == Some(NtStatus::ACCESS_DENIED),
+                matches!(error, Error::Transport(_) | Error::OpenLost(_))
+                    || error.status() == Some(NtStatus::ACCESS_DENIED),
                 "{error}"
             ),
         }
