@@ -175,7 +175,8 @@ async fn assert_whole_or_nothing(directory: &Path, name: &str, committed: Option
     if let Some(moved) = &moved {
         assert!(*moved == data(), "{name}: a part was taken for the whole");
     }
-    assert_eq!(ended, moved.is_some(), "{name}");
+    // The command may be killed between its last two steps, where nobody had its word yet.
+    assert!(moved.is_some() || !ended, "{name}");
     if let Some(committed) = committed {
         assert_eq!(ended, committed, "{name}");
     }
