@@ -1,16 +1,151 @@
-//! What every provider must do, on an RDMA device: `verbs_lab ADDRESS`, where ADDRESS is the device's.
+//! Tests on an RDMA device, run in the lab: `verbs_lab ADDRESS WHAT`, where ADDRESS is the device's and WHAT is
+//!
+//! - `provider` or `transport`: the conformance suite of the layer;
+//! - `cycles N`: N connections that come and go leave no object of the device behind;
+//! - `loss COMMAND ERROR [REPAIR]`: COMMAND takes the device or its link away in the midst of transfers; both ends end with
+//!   ERROR within 5 s, and after REPAIR a connection comes up again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use smb_direct::{rdma::testing::Made, verbs::Verbs};
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use smb_direct::{DirectListener, Monitor, SmbDirect, rdma::testing::Made, smbd::Config, verbs::Verbs};
+use smb_transport::{Access, Halves, IoBuf, Msg, Push, Transport, testing};
+use std::{
+    net::SocketAddr,
+    process::{Command, ExitCode},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+const PORT: u16 = 46_700;
+/// How long after a loss both ends may learn of it, and objects may take to go.
+const SOON: Duration = Duration::from_secs(5);
+
+fn argument(at: usize) -> String {
+    std::env::args().nth(at).expect("another argument")
+}
+
+fn address() -> SocketAddr {
+    SocketAddr::new(argument(1).parse().unwrap(), PORT)
+}
 
 async fn device() -> Made {
-    let address = std::env::args().nth(1).expect("an address of a device");
+    (Arc::new(Verbs::open().unwrap()), address())
+}
+
+async fn connected() -> (SmbDirect, SmbDirect) {
     let verbs = Verbs::open().unwrap();
-    (Arc::new(verbs), SocketAddr::new(address.parse().unwrap(), 46_700))
+    let mut listener = DirectListener::bind(&verbs, address(), Config::default()).await.unwrap();
+    let connecting = SmbDirect::connect(&verbs, address(), Config::default());
+    let (one, other) = tokio::join!(connecting, listener.accept_direct());
+    (one.unwrap(), other.unwrap())
+}
+
+async fn pair() -> testing::Pair {
+    let (one, other) = connected().await;
+    (Box::new(one), Box::new(other))
+}
+
+/// Messages one way, pushed data the other, until something fails.
+async fn exchange(client: &mut Halves, server: &mut Halves) -> Option<()> {
+    let placement = client.placement.clone()?;
+    let memory = placement.advertise(client.buffers.buffer(100_000), Access::RemoteWrite).ok()?;
+    let request = Msg::inline(IoBuf::copied(&[7; 20_000]));
+    client.sender.send(request).await.ok()?;
+    assert_eq!(server.receiver.recv().await.ok()??.message[..], [7; 20_000]);
+    let data = IoBuf::copied(&[9; 100_000]);
+    let push = Push { to: memory.descriptors().to_vec(), data };
+    let answer = Msg { pushes: vec![push], ..Msg::inline(IoBuf::copied(b"answer")) };
+    server.sender.send(answer).await.ok()?;
+    client.receiver.recv().await.ok()??;
+    assert_eq!(memory.reclaim().await.ok()?[..], [9; 100_000]);
+    Some(())
+}
+
+/// Objects of the device that this process has.
+fn objects() -> Vec<String> {
+    let ours = format!("pid {} ", std::process::id());
+    let list = |kind| Command::new("rdma").args(["resource", "show", kind]).output().unwrap().stdout;
+    let lines = |kind| String::from_utf8(list(kind)).unwrap();
+    let all: Vec<_> = ["qp", "cq", "mr", "pd", "cm_id"].into_iter().map(lines).collect();
+    all.iter().flat_map(|list| list.lines()).filter(|line| line.contains(&ours)).map(String::from).collect()
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+async fn cycles(count: usize) {
+    let cycle = async || {
+        let (one, other) = connected().await;
+        let (mut client, mut server) = (Box::new(one).split(), Box::new(other).split());
+        exchange(&mut client, &mut server).await.expect("a round");
+    };
+    // The library opens devices once, and keeps them.
+    cycle().await;
+    nothing_is_left().await;
+    let before = descriptors();
+    for _ in 0..count {
+        cycle().await;
+    }
+    nothing_is_left().await;
+    assert_eq!(descriptors(), before, "descriptors");
+}
+
+/// Connections are torn down by their tasks.
+async fn nothing_is_left() {
+    let until = Instant::now() + SOON;
+    while !objects().is_empty() && Instant::now() < until {
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(objects(), Vec::<String>::new());
+}
+
+fn shell(command: &str) {
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
+}
+
+async fn loss(command: String, error: &str, repair: Option<String>) {
+    let (one, other) = connected().await;
+    let ends = [one.monitor(), other.monitor()];
+    let (mut client, mut server) = (Box::new(one).split(), Box::new(other).split());
+    for _ in 0..3 {
+        exchange(&mut client, &mut server).await.expect("a round");
+    }
+    let losing = tokio::task::spawn_blocking(move || shell(&command));
+    let exchanging = async { while exchange(&mut client, &mut server).await.is_some() {} };
+    let both = async { tokio::join!(exchanging, losing).1.unwrap() };
+    timeout(Duration::from_secs(60), both).await.expect("transfers go on after the loss");
+    let ended = |end: &Monitor| end.ended().map(|why| why.to_string());
+    let until = Instant::now() + SOON;
+    while ends.iter().any(|end| ended(end).is_none()) && Instant::now() < until {
+        sleep(Duration::from_millis(20)).await;
+    }
+    for end in &ends {
+        let why = ended(end).expect("an end");
+        println!("ended: {why}");
+        assert!(why.contains(error), "{why}");
+    }
+    drop((client, server, ends));
+    nothing_is_left().await;
+    if let Some(repair) = repair {
+        shell(&repair);
+        let (one, other) = connected().await;
+        let (mut client, mut server) = (Box::new(one).split(), Box::new(other).split());
+        exchange(&mut client, &mut server).await.expect("a round");
+    }
 }
 
 fn main() -> ExitCode {
-    let passed = smb_direct::provider_conformance!(run device);
+    let what = argument(2);
+    let passed = match what.as_str() {
+        "provider" => smb_direct::provider_conformance!(run device),
+        "transport" => smb_transport::conformance!(run pair),
+        "cycles" => testing::report("cycles", || cycles(argument(3).parse().unwrap())),
+        "loss" => {
+            let (command, error) = (argument(3), argument(4));
+            testing::report("loss", || loss(command, &error, std::env::args().nth(5)))
+        }
+        _ => panic!("no such test: {what}"),
+    };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -19,5 +19,7 @@ mod work;
 
 pub use depths::Depths;
 pub use error::RdmaError;
-pub use pair::{Acceptor, Completion, Incoming, Opened, PairInfo, Provider, QueuePair, Queues, SetUp};
+pub use pair::{
+    Acceptor, Completion, Incoming, Opened, PairInfo, Provider, QueuePair, Queues, Quirks, SetUp,
+};
 pub use work::{HEAD_LEN, Head, Piece, ReadRequest, Remote, SendRequest, Slice, Token, WriteRequest};

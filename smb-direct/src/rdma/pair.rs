@@ -95,8 +95,18 @@ pub struct PairInfo {
     pub max_descriptors: usize,
     /// Whether the peer may invalidate what is opened here with a message of its.
     pub remote_invalidate: bool,
-    /// Whether who reached for memory in vain learns that from an orderly end. Some devices that run over TCP do not tell.
-    pub tells_refusals: bool,
+    /// Where the device falls short of what it should do.
+    pub quirks: Quirks,
+}
+
+/// Ways in which a device falls short of what it should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Quirks {
+    /// Who reached for memory in vain cannot tell that from an orderly end.
+    pub silent_refusals: bool,
+    /// Memory that is open to be written can be read as well.
+    pub unchecked_reads: bool,
 }
 
 /// What came of something posted.

@@ -10,7 +10,8 @@ use super::{
     pool::region_of,
     pump,
     qp::{Depth, GATHER, Qp},
-    queues::{Heads, Receive, State},
+    queues::{Receive, State},
+    slots::Heads,
 };
 use crate::rdma::{Depths, HEAD_LEN, PairInfo, QueuePair, RdmaError, SetUp};
 use rdma_mummy_sys::rdma_cm_event_type::{
@@ -122,7 +123,7 @@ impl Ready {
         if completions > device.can.completions {
             return Err(RdmaError::Limit("completions"));
         }
-        let cq = Cq::new(device.pd().context(), completions)?;
+        let cq = Cq::new(device.pd().context(), completions, device.can.invalidation_flag())?;
         let qp = Qp::new(Arc::new(id), Arc::new(cq), device.pd().clone(), depth)?;
         let heads = heads(&device, queues.sends)?;
         let mut state = State::new(queues, depth.send, heads);
@@ -143,7 +144,7 @@ impl Ready {
             max_transfer,
             max_descriptors: 1,
             remote_invalidate: can.windows,
-            tells_refusals: !can.iwarp,
+            quirks: can.quirks(),
         };
         let news = watch(device.news()?).map_err(|(_, error)| io_error(&error))?;
         let shared = Shared::new(qp, state, device, info, news);

@@ -9,7 +9,7 @@ use crate::rdma::RdmaError;
 use rdma_mummy_sys::{
     ibv_ack_cq_events, ibv_comp_channel, ibv_cq, ibv_create_comp_channel, ibv_create_cq,
     ibv_destroy_comp_channel, ibv_destroy_cq, ibv_get_cq_event, ibv_poll_cq, ibv_req_notify_cq, ibv_wc,
-    ibv_wc_flags, ibv_wc_status,
+    ibv_wc_status,
 };
 use std::{
     mem::MaybeUninit,
@@ -68,6 +68,8 @@ impl Done {
 pub(super) struct Cq {
     raw: NonNull<ibv_cq>,
     channel: AsyncFd<Channel>,
+    /// Says in a completion that a key was invalidated.
+    invalidation: u32,
     _context: Arc<Context>,
 }
 
@@ -77,7 +79,7 @@ unsafe impl Send for Cq {}
 unsafe impl Sync for Cq {}
 
 impl Cq {
-    pub(super) fn new(context: &Arc<Context>, capacity: usize) -> Result<Self, RdmaError> {
+    pub(super) fn new(context: &Arc<Context>, capacity: usize, invalidation: u32) -> Result<Self, RdmaError> {
         let capacity = i32::try_from(capacity).map_err(|_| RdmaError::Limit("completions"))?;
         // SAFETY: the context is open; returns null on failure.
         let channel = unsafe { ibv_create_comp_channel(context.as_ptr()) };
@@ -95,7 +97,7 @@ impl Cq {
                 return Err(io_error(&error));
             }
         };
-        Ok(Self { raw, channel, _context: context.clone() })
+        Ok(Self { raw, channel, invalidation, _context: context.clone() })
     }
 
     pub(super) fn as_ptr(&self) -> *mut ibv_cq {
@@ -118,8 +120,8 @@ impl Cq {
         for entry in batch.iter().take(count) {
             // SAFETY: all zero is a valid entry, and the first `count` were written.
             let entry = unsafe { entry.assume_init_ref() };
-            let invalidates = entry.wc_flags & ibv_wc_flags::IBV_WC_WITH_INV.0 != 0
-                && entry.status == ibv_wc_status::IBV_WC_SUCCESS;
+            let invalidates =
+                entry.wc_flags & self.invalidation != 0 && entry.status == ibv_wc_status::IBV_WC_SUCCESS;
             // SAFETY: the flag says which member was written; both are 32 bits of plain number.
             let key = unsafe { entry.imm_data_invalidated_rkey_union.invalidated_rkey };
             take(Done {

@@ -6,11 +6,11 @@ use super::{
     pair::Shared,
     pool::RegisteredPool,
 };
-use crate::rdma::RdmaError;
+use crate::rdma::{Quirks, RdmaError};
 use rdma_mummy_sys::{
     ibv_ack_async_event, ibv_alloc_pd, ibv_async_event, ibv_context, ibv_dealloc_pd, ibv_device_attr,
     ibv_device_cap_flags, ibv_event_type, ibv_get_async_event, ibv_get_device_name, ibv_pd, ibv_port_attr,
-    ibv_query_device, ibv_query_port, ibv_transport_type, rdma_free_devices, rdma_get_devices,
+    ibv_query_device, ibv_query_port, ibv_transport_type, ibv_wc_flags, rdma_free_devices, rdma_get_devices,
 };
 use std::{
     ffi::CStr,
@@ -137,6 +137,46 @@ pub(super) struct Abilities {
     pub(super) reads: (u8, u8),
     /// The longest memory region.
     pub(super) region: usize,
+    make: Make,
+}
+
+/// Whose device it is, where that makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Make {
+    SoftRoce,
+    SoftIwarp,
+    Other,
+}
+
+impl Make {
+    fn of(vendor: u32) -> Self {
+        match vendor {
+            0x00FF_FFFF => Self::SoftRoce,
+            0x0062_6D74 => Self::SoftIwarp,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Abilities {
+    /// Whether a window allows no more than was bound. Soft RoCE checks against the region behind it only.
+    pub(super) fn windows_are_tight(&self) -> bool {
+        self.make != Make::SoftRoce
+    }
+
+    /// The flag of a completion that says that the message invalidated a key. Soft RoCE sets the kernel's, which has
+    /// another value than the library's and there means something that reliable connections do not have.
+    pub(super) fn invalidation_flag(&self) -> u32 {
+        match self.make {
+            Make::SoftRoce => ibv_wc_flags::IBV_WC_IP_CSUM_OK.0,
+            Make::SoftIwarp | Make::Other => ibv_wc_flags::IBV_WC_WITH_INV.0,
+        }
+    }
+
+    /// iWARP refuses by a message that not every device passes on, and soft iWARP checks no reads.
+    pub(super) fn quirks(&self) -> Quirks {
+        Quirks { silent_refusals: self.iwarp, unchecked_reads: self.make == Make::SoftIwarp }
+    }
 }
 
 /// What a port can do.
@@ -289,6 +329,7 @@ fn abilities(context: &Context) -> Result<Abilities, RdmaError> {
         gather: count(attributes.max_sge),
         reads: (depth(attributes.max_qp_init_rd_atom), depth(attributes.max_qp_rd_atom)),
         region: usize::try_from(attributes.max_mr_size).unwrap_or(usize::MAX),
+        make: Make::of(attributes.vendor_id),
     })
 }
 

@@ -29,6 +29,7 @@ mod provider;
 mod pump;
 mod qp;
 mod queues;
+mod slots;
 mod windows;
 
 pub use provider::Verbs;

@@ -38,7 +38,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         tokio::select! {
             event = qp.id().event() => match event {
                 Ok(event) => shared.heard(&event),
-                Err(why) => shared.fail(why),
+                Err(why) => shared.deaf(why),
             },
             notified = qp.cq().notified() => {
                 if let Err(why) = notified {
@@ -62,7 +62,8 @@ async fn time(until: Option<Instant>) {
 impl Shared {
     /// Takes completions, posts what waits, and goes on in ending the connection.
     fn turn(&self) {
-        if let Err(why) = self.qp().cq().arm() {
+        let told = self.lock().told;
+        if !told && let Err(why) = self.qp().cq().arm() {
             self.fail(why);
         }
         self.work(|shared, state| shared.advance(state, Instant::now()));
@@ -107,6 +108,15 @@ impl Shared {
     fn hang_up(&self, state: &mut State, now: Instant) {
         self.qp().id().disconnect();
         state.phase = Phase::Leaving(now + LEAVE);
+    }
+
+    /// The connection manager cannot be heard any more.
+    fn deaf(&self, why: RdmaError) {
+        let mut state = self.lock();
+        state.fault.get_or_insert(why);
+        if state.told {
+            state.phase = Phase::Over;
+        }
     }
 
     /// The connection manager says something.

@@ -13,13 +13,13 @@ use super::{
     mr::Mr,
     pool::element,
     qp::{Element, Operation, Qp, Request},
+    slots::{Heads, Slots},
     windows::Windows,
 };
-use crate::rdma::{Completion, HEAD_LEN, Head, Piece, Queues, RdmaError, Slice};
+use crate::rdma::{Completion, Head, Piece, Queues, RdmaError, Slice};
 use smb_transport::{IoBuf, Token};
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
     task::Waker,
     time::Instant,
 };
@@ -73,62 +73,6 @@ pub(super) struct Reads {
     // Before the buffer it is over.
     pub(super) region: Option<Mr>,
     pub(super) into: IoBuf,
-}
-
-/// Numbered places.
-pub(super) struct Slots<T> {
-    places: Vec<Option<T>>,
-    free: Vec<usize>,
-}
-
-impl<T> Default for Slots<T> {
-    fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
-    }
-}
-
-impl<T> Slots<T> {
-    pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
-    }
-
-    fn insert(&mut self, value: T) -> u64 {
-        let at = self.free.pop().unwrap_or(self.places.len());
-        match self.places.get_mut(at) {
-            Some(place) => *place = Some(value),
-            None => self.places.push(Some(value)),
-        }
-        u64::try_from(at).unwrap_or(u64::MAX)
-    }
-
-    fn remove(&mut self, at: u64) -> Option<T> {
-        let at = usize::try_from(at).ok()?;
-        let value = self.places.get_mut(at)?.take()?;
-        self.free.push(at);
-        Some(value)
-    }
-}
-
-/// Registered memory for the heads of sends, a place for each.
-pub(super) struct Heads {
-    memory: IoBuf,
-    region: Arc<Mr>,
-    free: Vec<usize>,
-}
-
-impl Heads {
-    pub(super) fn new(memory: IoBuf, region: Arc<Mr>) -> Self {
-        let free = (0..memory.len() / HEAD_LEN).rev().collect();
-        Self { memory, region, free }
-    }
-
-    /// Writes a head to a place of its own.
-    fn place(&mut self, head: &Head) -> Option<(usize, Element)> {
-        let at = self.free.pop()?;
-        let range = at * HEAD_LEN..at * HEAD_LEN + head.len();
-        self.memory.get_mut(range.clone())?.copy_from_slice(head);
-        Some((at, element(&self.memory, range, self.region.local_key())?))
-    }
 }
 
 /// The queues of a connection.
@@ -336,7 +280,7 @@ impl State {
         let Some(work) = self.works.remove(done.id) else { return };
         match work {
             Work::Send { head, .. } => {
-                self.heads.free.extend(head);
+                self.heads.free(head);
                 self.complete_if(done, Completion::Sent);
             }
             Work::Write { .. } => self.complete_if(done, Completion::Sent),
@@ -402,20 +346,5 @@ impl State {
         self.undone = self.undone.saturating_sub(sent);
         into.extend(self.completions.drain(..));
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_used_again() {
-        let mut slots = Slots::default();
-        let (a, b) = (slots.insert('a'), slots.insert('b'));
-        assert_eq!((slots.remove(a), slots.remove(a), slots.len()), (Some('a'), None, 1));
-        let c = slots.insert('c');
-        assert_eq!((c, slots.remove(b), slots.remove(c), slots.len()), (a, Some('b'), Some('c'), 0));
-        assert_eq!(slots.remove(77), None);
     }
 }

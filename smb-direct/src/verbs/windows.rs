@@ -122,15 +122,18 @@ fn prepare(shared: &Shared, buf: &IoBuf, access: Access) -> Result<(Arc<Mr>, Rig
     if buf.is_empty() || buf.len() > shared.info().max_transfer {
         return Err(RdmaError::Limit("one buffer"));
     }
-    let (pd, windows) = (shared.device().pd(), shared.device().can.windows);
+    let (pd, can) = (shared.device().pd(), shared.device().can);
     let (remote, local) = match access {
         Access::RemoteRead => (Rights::REMOTE_READ, Rights::NONE),
         Access::RemoteWrite => (Rights::REMOTE_WRITE, Rights::LOCAL_WRITE),
     };
-    if windows && let Some(region) = region_of(buf, pd) {
+    if can.windows
+        && can.windows_are_tight()
+        && let Some(region) = region_of(buf, pd)
+    {
         return Ok((region.clone(), remote));
     }
-    let rights = local | if windows { Rights::BIND } else { remote };
+    let rights = local | if can.windows { Rights::BIND } else { remote };
     // SAFETY: buffer and region stay together until the region is dropped, before the buffer goes to anybody.
     let region = unsafe { Mr::of_window(pd, buf, rights)? };
     Ok((Arc::new(region), remote))

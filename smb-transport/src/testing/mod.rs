@@ -21,20 +21,33 @@ use std::{
 pub type Pair = (Box<dyn Transport>, Box<dyn Transport>);
 
 /// Tests for a transport: `conformance!(name, make)`, where `make` is an async function without arguments that returns a
-/// [`Pair`](crate::testing::Pair). The crate that uses it needs tokio's `macros` and `rt-multi-thread`.
+/// [`Pair`](crate::testing::Pair). `conformance!(run make)` runs them one after the other where there is no test harness,
+/// and says whether all went well. The crate that uses it needs tokio's `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! conformance {
     ($name:ident, $make:expr) => {
         mod $name {
             use super::*;
-            $crate::conformance!(@each $make;
-                sizes, many_small, both_directions, limit, close_delivers, peer_gone, recv_is_cancel_safe,
-                dropped_send_never_garbles, back_pressure,
-                no_placement_is_said, push_arrives, pull_arrives, many_pulls, wrong_token, wrong_access, overrun,
-                reclaimed_is_out_of_reach, dropped_is_parked, short_descriptors, dead_connection_gives_back,
-                invalidates_at_most_what_was_asked
-            );
+            $crate::conformance!(@list each $make);
         }
+    };
+    (run $make:expr) => {
+        $crate::conformance!(@list run $make)
+    };
+    (@list $how:ident $make:expr) => {
+        $crate::conformance! {
+            @$how $make;
+            sizes, many_small, both_directions, limit, close_delivers, peer_gone, recv_is_cancel_safe,
+            dropped_send_never_garbles, back_pressure,
+            no_placement_is_said, push_arrives, pull_arrives, many_pulls, wrong_token, wrong_access, overrun,
+            reclaimed_is_out_of_reach, dropped_is_parked, short_descriptors, dead_connection_gives_back,
+            invalidates_at_most_what_was_asked
+        }
+    };
+    (@run $make:expr; $($test:ident),*) => {
+        [$($crate::testing::report(stringify!($test), || {
+            $crate::testing::watched($crate::testing::$test($make))
+        })),*].into_iter().all(|passed| passed)
     };
     (@each $make:expr; $($test:ident),*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,6 +60,16 @@ macro_rules! conformance {
 /// Runs a test that must not hang.
 pub async fn watched(test: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_secs(120), test).await.expect("the test hangs");
+}
+
+/// Runs one test on a runtime of its own, says how it went, and whether well.
+pub fn report<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) -> bool {
+    let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.unwrap().block_on(test());
+    }));
+    println!("{} {name}", if passed.is_ok() { "PASS" } else { "FAIL" });
+    passed.is_ok()
 }
 
 /// Both ends, ready for large messages.

@@ -2,8 +2,8 @@
 
 use super::MemOptions;
 use crate::rdma::{
-    Completion, Opened, PairInfo, QueuePair, Queues, RdmaError, ReadRequest, Remote, SendRequest, SetUp,
-    WriteRequest,
+    Completion, Opened, PairInfo, QueuePair, Queues, Quirks, RdmaError, ReadRequest, Remote, SendRequest,
+    SetUp, WriteRequest,
 };
 use smb_transport::{
     Access, BoxFuture, BufferDescriptor, Buffers, IoBuf, Pool,
@@ -60,7 +60,7 @@ fn end(options: &MemOptions, ours: &SetUp, other: &SetUp, mine: Arc<Side>, their
         max_transfer: options.max_transfer,
         max_descriptors: options.max_descriptors,
         remote_invalidate: true,
-        tells_refusals: true,
+        quirks: Quirks::default(),
     };
     MemPair { info, queues: ours.queues, pool: options.pool.clone(), mine, theirs }
 }
