@@ -61,13 +61,16 @@ async fn exchange(client: &mut Halves, server: &mut Halves) -> Option<()> {
     Some(())
 }
 
-/// Objects of the device that this process has.
+/// Objects of the device that this process has, but for the protection domain that librdmacm keeps for itself.
 fn objects() -> Vec<String> {
     let ours = format!("pid {} ", std::process::id());
     let list = |kind| Command::new("rdma").args(["resource", "show", kind]).output().unwrap().stdout;
     let lines = |kind| String::from_utf8(list(kind)).unwrap();
     let all: Vec<_> = ["qp", "cq", "mr", "pd", "cm_id"].into_iter().map(lines).collect();
-    all.iter().flat_map(|list| list.lines()).filter(|line| line.contains(&ours)).map(String::from).collect()
+    let all = all.iter().flat_map(|list| list.lines()).filter(|line| line.contains(&ours)).map(String::from);
+    let (domains, mut objects): (Vec<_>, Vec<_>) = all.partition(|line| line.contains("pdn"));
+    objects.extend(domains.into_iter().skip(1));
+    objects
 }
 
 fn descriptors() -> usize {
