@@ -33,11 +33,12 @@ async fn device() -> Made {
 }
 
 async fn connected() -> (SmbDirect, SmbDirect) {
-    let verbs = Verbs::open().unwrap();
-    let mut listener = DirectListener::bind(&verbs, address(), Config::default()).await.unwrap();
-    let connecting = SmbDirect::connect(&verbs, address(), Config::default());
-    let (one, other) = tokio::join!(connecting, listener.accept_direct());
-    (one.unwrap(), other.unwrap())
+    let verbs = Arc::new(Verbs::open().unwrap());
+    let mut listener = DirectListener::bind(verbs.clone(), address(), Config::default()).await.unwrap();
+    let connecting = SmbDirect::connect(&*verbs, address(), Config::default());
+    // An error ends the test at once: nobody would be accepted.
+    let connecting = async { connecting.await.unwrap() };
+    tokio::join!(connecting, listener.accept_direct())
 }
 
 async fn pair() -> testing::Pair {
