@@ -43,7 +43,8 @@ pub struct Limits {
     pub max_credits: u16,
     /// Connections at a time.
     pub max_connections: usize,
-    /// Connections at a time on which nobody has authenticated yet.
+    /// Connections at a time on which nobody has authenticated yet. One more takes the place of the one that has been
+    /// silent or busy authenticating for longest, so that nobody can shut the server by connecting to it.
     pub max_unauthenticated: usize,
     /// How long a connection may stay without an authenticated session.
     pub auth_timeout: Duration,

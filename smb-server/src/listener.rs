@@ -1,14 +1,17 @@
 //! Accepts connections, within limits.
 
-use crate::{driver, server::Handle};
+use crate::{
+    driver::{self, Unproven},
+    server::Handle,
+};
 use smb_transport::{Listener, Transport};
 use std::time::Duration;
 
 /// The pause after a listener's error, which would come again at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts until the server stops. Connections beyond the limits are closed at once: a client that waits in a queue
-/// cannot tell a full server from a dead one.
+/// Accepts until the server stops. Connections beyond the limit are closed at once: a client that waits in a queue
+/// cannot tell a full server from a dead one. Those that do not log on make room for others (`core::doorway`).
 pub(crate) async fn accept(handle: Handle, mut listener: Box<dyn Listener>) {
     loop {
         let accepted = tokio::select! {
@@ -32,10 +35,7 @@ fn start(handle: &Handle, transport: Box<dyn Transport>) {
         tracing::warn!("too many connections");
         return;
     };
-    let Ok(unproven) = shared.unauthenticated.clone().try_acquire_owned() else {
-        tracing::warn!("too many connections on which nobody has authenticated");
-        return;
-    };
+    let unproven = Unproven::enter(&shared.unauthenticated);
     let drain = handle.drain.subscribe();
     tokio::spawn(async move {
         driver::run(shared, transport, drain, Some(unproven)).await;

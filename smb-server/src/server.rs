@@ -4,9 +4,10 @@ use crate::{
     backend::stream::{StreamConsumer, StreamOptions, StreamShare},
     config::{Config, Interface, Limits, Policy},
     core::{
-        byte_lock::ByteLocks, session::Sessions, share_mode::ShareModes, throttle::Throttle, watch::Watches,
+        byte_lock::ByteLocks, doorway::Doorway, session::Sessions, share_mode::ShareModes,
+        throttle::Throttle, watch::Watches,
     },
-    driver::{self, Traffic},
+    driver::{self, Token, Traffic},
     entropy,
     keylog::KeyLog,
     listener,
@@ -73,7 +74,7 @@ pub(crate) struct Shared {
     started: Instant,
     pub(crate) keylog: Option<KeyLog>,
     pub(crate) connections: Arc<Semaphore>,
-    pub(crate) unauthenticated: Arc<Semaphore>,
+    pub(crate) unauthenticated: Arc<Doorway<Token>>,
     pub(crate) counters: driver::Counters,
     shares: HashMap<String, Arc<Share>>,
     last_connection: AtomicU64,
@@ -242,8 +243,8 @@ impl Builder {
         let listeners = self.bind()?;
         let limits = &self.config.limits;
         let permits = |count: usize| Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)));
-        let (connections, unauthenticated) =
-            (permits(limits.max_connections), permits(limits.max_unauthenticated));
+        let connections = permits(limits.max_connections);
+        let unauthenticated = Doorway::new(limits.max_unauthenticated);
         let shares = by_name(self.shares)?;
         let shared = Shared {
             config: self.config,

@@ -8,6 +8,7 @@ mod lies;
 mod namespace;
 mod placement;
 mod refusals;
+mod siege;
 mod stalls;
 mod streams;
 mod together;

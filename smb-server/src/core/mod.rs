@@ -20,6 +20,7 @@ pub mod channel;
 pub mod connection;
 pub mod copychunk;
 pub mod dispatch;
+pub mod doorway;
 pub mod interfaces;
 pub mod lock_sequence;
 pub mod negotiate;

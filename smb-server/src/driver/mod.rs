@@ -16,6 +16,7 @@ mod reader;
 mod request;
 mod respond;
 mod traffic;
+mod unproven;
 mod writer;
 
 pub(crate) use connection::{Conn, close_open, end_session};
@@ -24,3 +25,4 @@ pub(crate) use reader::run;
 pub(crate) use request::{Answer, HashInto, Outcome, Payload, Request};
 pub use traffic::Traffic;
 pub(crate) use traffic::{Counters, Moved};
+pub(crate) use unproven::{Token, Unproven};

@@ -5,6 +5,7 @@ use super::{
     job::{self, Job, Taken},
     respond,
     traffic::Traffic,
+    unproven::Unproven,
     writer,
 };
 use crate::{
@@ -40,7 +41,7 @@ pub(crate) async fn run(
     shared: Arc<Shared>,
     transport: Box<dyn Transport>,
     mut drain: watch::Receiver<bool>,
-    unproven: Option<OwnedSemaphorePermit>,
+    unproven: Option<Unproven>,
 ) {
     let Halves { info, sender, mut receiver, buffers, placement } = transport.split();
     let (conn, queue) = Conn::new(shared, info, buffers, placement);
@@ -117,7 +118,7 @@ async fn until_closed(mut receiver: Box<dyn RecvHalf>) {
 
 struct Intake<'a> {
     conn: &'a Arc<Conn>,
-    unproven: Option<OwnedSemaphorePermit>,
+    unproven: Option<Unproven>,
     /// The frame limit is that of an authenticated client.
     widened: bool,
     /// When somebody must have authenticated.
@@ -136,7 +137,19 @@ impl Intake<'_> {
                 () = ended(&mut gone) => return,
                 _ = drain.wait_for(|stop| *stop) => return,
                 received = receiver.recv() => received,
+                () = Unproven::must_go(&mut self.unproven) => {
+                    // Somebody may have authenticated since the last frame.
+                    self.unproven = None;
+                    if self.conn.is_authenticated() {
+                        continue;
+                    }
+                    tracing::info!(conn = self.conn.id, "makes room for another that may authenticate");
+                    return self.conn.end();
+                }
                 () = until(deadline) => {
+                    if self.conn.is_authenticated() {
+                        continue;
+                    }
                     tracing::info!(conn = self.conn.id, "nobody authenticated in time");
                     return self.conn.end();
                 }

@@ -172,7 +172,7 @@ async fn connections_beyond_the_limit_are_closed_at_once() {
     let server = Server::builder()
         .listen("127.0.0.1:0".parse().unwrap())
         .share(memory())
-        .limits(|limits| limits.max_unauthenticated = 1)
+        .limits(|limits| limits.max_connections = 1)
         .build()
         .unwrap();
     let address = server.local_addrs()[0];
