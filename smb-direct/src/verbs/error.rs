@@ -5,8 +5,10 @@ use rdma_mummy_sys::{
     ibv_wc_status::{self, *},
     rdma_cm_event_type::{self, *},
 };
-use std::io;
+use std::{io, path::Path};
 
+/// What the kernel's connection manager is reached by.
+const MANAGER: &str = "/dev/infiniband/rdma_cm";
 /// A reason for rejection of the InfiniBand connection manager: nobody listens.
 const REJECTED_NO_SERVICE: i32 = 8;
 
@@ -43,6 +45,8 @@ pub(super) fn missing() -> RdmaError {
     RdmaError::NoDevice(match io::Error::last_os_error().raw_os_error() {
         Some(libc::EOPNOTSUPP) => "librdmacm and libibverbs (rdma-core) are not installed",
         Some(libc::EACCES | libc::EPERM) => "no permission to open /dev/infiniband/rdma_cm",
+        // The library will not start where it has no device to manage.
+        _ if Path::new(MANAGER).exists() => "this machine has none",
         _ => "the kernel has no RDMA connection manager (modules rdma_ucm, ib_uverbs)",
     })
 }
