@@ -252,9 +252,11 @@ fn full_size(space: Space) -> FsFullSizeInformation {
 
 fn attribute_information(open: &Open) -> FsAttributeInformation {
     let capabilities = open.share.backend().capabilities();
-    let mut attributes = FsAttributes::CASE_PRESERVED_NAMES.with(FsAttributes::UNICODE_ON_DISK);
+    // A name is looked for as it is spelled first, which is what NTFS calls case-sensitive.
+    let mut attributes = FsAttributes::CASE_PRESERVED_NAMES
+        .with(FsAttributes::UNICODE_ON_DISK)
+        .with(FsAttributes::CASE_SENSITIVE_SEARCH);
     for (has, flag) in [
-        (capabilities.case_sensitive, FsAttributes::CASE_SENSITIVE_SEARCH),
         (capabilities.sparse, FsAttributes::SUPPORTS_SPARSE_FILES),
         (capabilities.extents, FsAttributes::SUPPORTS_BLOCK_REFCOUNTING),
         (capabilities.security, FsAttributes::PERSISTENT_ACLS),

@@ -19,5 +19,6 @@ mod logon;
 mod notify;
 mod peer;
 mod placement;
+mod rights;
 mod session;
 mod stream;
