@@ -8,6 +8,7 @@ mod lies;
 mod namespace;
 mod placement;
 mod refusals;
+mod shared;
 mod siege;
 mod stalls;
 mod streams;
