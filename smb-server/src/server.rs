@@ -246,15 +246,16 @@ impl Builder {
         let connections = permits(limits.max_connections);
         let unauthenticated = Doorway::new(limits.max_unauthenticated);
         let shares = by_name(self.shares)?;
+        let started = Instant::now();
         let shared = Shared {
             config: self.config,
             accounts: self.accounts.unwrap_or_else(|| Box::new(self.users)),
             sessions: Sessions::default(),
             modes: Arc::default(),
             byte_locks: Arc::default(),
-            watches: Arc::default(),
+            watches: Arc::new(Watches::new(Arc::new(move || started.elapsed()))),
             throttle: Mutex::new(Throttle::new(MOST_THROTTLED)),
-            started: Instant::now(),
+            started,
             keylog: self.keylog,
             connections,
             unauthenticated,

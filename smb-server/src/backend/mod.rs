@@ -227,6 +227,12 @@ pub trait Handle: Any + Send + Sync {
         Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
     }
 
+    /// Tells of changes in the directory, of a `tree` also below it, until what is returned is dropped.
+    fn watch(&self, tree: bool, report: Report) -> BoxFuture<'_, Result<Box<dyn Any + Send + Sync>>> {
+        let _ = (tree, report);
+        Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
+    }
+
     /// The open ends. `orderly` says that the client closed it over a live session; else the session or
     /// connection was lost.
     fn close(&self, orderly: bool) -> BoxFuture<'_, Result<()>> {

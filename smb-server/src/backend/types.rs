@@ -28,6 +28,8 @@ pub struct Capabilities {
     pub hard_links: bool,
     /// Listings leave out what whoever lists may not read; they tell the security descriptors for that.
     pub hide_unreadable: bool,
+    /// Directories can be [watched](super::Handle::watch).
+    pub notifies: bool,
     /// Files are streams into a consumer: see [`stream`](Backend::capabilities).
     pub stream: bool,
 }
@@ -227,3 +229,44 @@ pub struct Caller {
     /// The user's name.
     pub user: Arc<str>,
 }
+
+/// A change that was made beside the server, or by it: the storage cannot tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// Where, from the directory watched.
+    pub path: Vec<String>,
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// What.
+    pub happened: Happened,
+}
+
+impl Beside {
+    /// Nobody knows what has changed.
+    pub fn lost() -> Self {
+        Self { path: Vec::new(), directory: false, happened: Happened::Lost }
+    }
+}
+
+/// What happened to a file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// It was created, linked, or moved from where nobody watches.
+    Created,
+    /// It was removed, or moved to where nobody watches.
+    Removed,
+    /// It was renamed.
+    Renamed {
+        /// Its path before.
+        from: Vec<String>,
+    },
+    /// Its bytes have changed.
+    Written,
+    /// Something about it has changed: times, attributes, access.
+    Described,
+    /// Changes were lost: anything may have happened.
+    Lost,
+}
+
+/// Takes changes, in order. Must not wait.
+pub type Report = std::sync::Arc<dyn Fn(Vec<Beside>) + Send + Sync>;

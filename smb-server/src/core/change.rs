@@ -77,10 +77,14 @@ impl Open {
         }
     }
 
-    /// The open's watch on its directory, begun by its first request.
-    pub fn watch(&self, filter: NotifyFilter, tree: bool, room: usize) -> Arc<Watcher> {
-        let begin = || Arc::new(self.watches.watch(self.names(), &self.path(), filter, tree, room));
-        lock(&self.watcher).get_or_insert_with(begin).clone()
+    /// The open's watch on its directory, begun by its first request; true says that it was.
+    pub fn watch(&self, filter: NotifyFilter, tree: bool, room: usize) -> (Arc<Watcher>, bool) {
+        let mut watcher = lock(&self.watcher);
+        if let Some(watcher) = watcher.as_ref() {
+            return (watcher.clone(), false);
+        }
+        let new = Arc::new(self.watches.watch(self.names(), &self.path(), filter, tree, room));
+        (watcher.insert(new).clone(), true)
     }
 
     /// The open is closed.

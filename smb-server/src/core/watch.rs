@@ -9,13 +9,18 @@
 //! ```
 //! Filter, depth and the room for records are those of the first request; between two requests changes are kept.
 
+mod echo;
+
 use super::lock;
+use crate::backend::{Beside, Happened};
+use echo::{Echoes, Kind};
 use smb_proto::{
     fscc::notify::{self, NotifyAction, NotifyRecord},
     msg::NotifyFilter,
     status::NtStatus,
 };
 use std::{
+    any::Any,
     collections::{HashMap, VecDeque},
     future::Future,
     pin::Pin,
@@ -24,6 +29,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 /// Bytes of records that are kept for one open, whatever its client asked for.
@@ -40,6 +46,9 @@ pub struct Names {
     pub case_sensitive: bool,
 }
 
+/// The path of something from a directory above it, as names are compared.
+type Named = Vec<String>;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
     share: u64,
@@ -47,9 +56,14 @@ struct Place {
 }
 
 impl Names {
-    fn place(self, path: &[String]) -> Place {
+    /// A path as it is compared with others.
+    fn fold(self, path: &[String]) -> Named {
         let fold = |name: &String| if self.case_sensitive { name.clone() } else { name.to_lowercase() };
-        Place { share: self.share, path: path.iter().map(fold).collect() }
+        path.iter().map(fold).collect()
+    }
+
+    fn place(self, path: &[String]) -> Place {
+        Place { share: self.share, path: self.fold(path) }
     }
 }
 
@@ -77,9 +91,79 @@ struct Watching {
     overflow: bool,
     doomed: bool,
     waiting: VecDeque<(u64, Waker)>,
+    /// The server's own changes, where the storage tells of all that there are.
+    echoes: Option<Echoes>,
+}
+
+/// What happens to a name in a change.
+fn kind(action: NotifyAction) -> Kind {
+    match action {
+        NotifyAction::ADDED | NotifyAction::RENAMED_NEW_NAME => Kind::Came,
+        NotifyAction::REMOVED | NotifyAction::RENAMED_OLD_NAME => Kind::Gone,
+        _ => Kind::Changed,
+    }
 }
 
 impl Watching {
+    /// Takes note of a change that the server made.
+    fn own(&mut self, change: &Change<'_>, depth: usize, name: &[String], now: Duration) {
+        let heard = self.tree || depth == 1;
+        if let Some(echoes) = self.echoes.as_mut().filter(|_| heard) {
+            echoes.own(kind(change.action), name.to_vec(), now);
+        }
+    }
+
+    fn tell(&mut self, path: &[String], action: NotifyAction, filter: NotifyFilter) {
+        if self.filter.intersects(filter) {
+            self.record(NotifyRecord { action, name: path.join("\\").as_str().into() });
+        }
+    }
+
+    /// Takes note of a change that the storage tells of, unless the server made it.
+    fn beside(&mut self, names: Names, change: &Beside, now: Duration) {
+        let filter = if change.directory { NotifyFilter::DIR_NAME } else { NotifyFilter::FILE_NAME };
+        let name = names.fold(&change.path);
+        let echo = |watch: &mut Self, kind, name: &Named| {
+            watch.echoes.as_mut().is_some_and(|echoes| echoes.is_echo(kind, name, now))
+        };
+        let about = match &change.happened {
+            Happened::Created if !echo(self, Kind::Came, &name) => {
+                return self.tell(&change.path, NotifyAction::ADDED, filter);
+            }
+            Happened::Removed if !echo(self, Kind::Gone, &name) => {
+                return self.tell(&change.path, NotifyAction::REMOVED, filter);
+            }
+            Happened::Renamed { from } => {
+                let gone = echo(self, Kind::Gone, &names.fold(from));
+                if !echo(self, Kind::Came, &name) && !gone {
+                    let near =
+                        from.split_last().map(|(_, at)| at) == change.path.split_last().map(|(_, at)| at);
+                    let (old, new) = match near {
+                        true => (NotifyAction::RENAMED_OLD_NAME, NotifyAction::RENAMED_NEW_NAME),
+                        false => (NotifyAction::REMOVED, NotifyAction::ADDED),
+                    };
+                    self.tell(from, old, filter);
+                    self.tell(&change.path, new, filter);
+                }
+                return;
+            }
+            Happened::Written => NotifyFilter::SIZE | NotifyFilter::LAST_WRITE,
+            Happened::Described => {
+                let times = NotifyFilter::LAST_WRITE | NotifyFilter::LAST_ACCESS | NotifyFilter::CREATION;
+                times | NotifyFilter::ATTRIBUTES | NotifyFilter::SECURITY | NotifyFilter::EA
+            }
+            Happened::Lost => {
+                self.records = Vec::new();
+                self.overflow = true;
+                return;
+            }
+            Happened::Created | Happened::Removed => return,
+        };
+        if !echo(self, Kind::Changed, &name) {
+            self.tell(&change.path, NotifyAction::MODIFIED, about);
+        }
+    }
+
     fn concerns(&self, change: &Change<'_>, depth: usize) -> bool {
         let near = self.tree || depth == 1;
         near && self.filter.intersects(change.filter) && !self.filter.intersects(change.unless)
@@ -150,14 +234,17 @@ impl Table {
     }
 
     /// Gives a change to the watches on the directories above it.
-    fn spread(&mut self, names: Names, change: &Change<'_>, touched: &mut Vec<u64>) {
+    fn spread(&mut self, names: Names, change: &Change<'_>, now: Duration, touched: &mut Vec<u64>) {
         let Self { places, watching, .. } = self;
         let mut place = names.place(change.path);
+        let folded = place.path.clone();
         for depth in 1..=change.path.len() {
             place.path.pop();
             let name = change.path.get(change.path.len() - depth..).unwrap_or_default().join("\\");
             for id in places.get(&place).into_iter().flatten() {
-                if let Some(watch) = watching.get_mut(id).filter(|watch| watch.concerns(change, depth)) {
+                let Some(watch) = watching.get_mut(id) else { continue };
+                watch.own(change, depth, folded.get(folded.len() - depth..).unwrap_or_default(), now);
+                if watch.concerns(change, depth) {
                     watch.record(NotifyRecord { action: change.action, name: name.as_str().into() });
                     touched.push(*id);
                 }
@@ -166,15 +253,23 @@ impl Table {
     }
 }
 
+/// Tells the time, from any beginning.
+pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
 /// All directories that are watched.
-#[derive(Debug, Default)]
 pub struct Watches {
     /// How many: changes look no further where there are none.
     count: AtomicUsize,
     table: Mutex<Table>,
+    clock: Clock,
 }
 
 impl Watches {
+    /// None yet.
+    pub fn new(clock: Clock) -> Self {
+        Self { count: AtomicUsize::new(0), table: Mutex::default(), clock }
+    }
+
     /// Begins to watch a directory.
     pub fn watch(
         self: &Arc<Self>,
@@ -198,10 +293,11 @@ impl Watches {
             overflow: false,
             doomed: false,
             waiting: VecDeque::new(),
+            echoes: None,
         };
         table.watching.insert(id, watching);
         self.count.fetch_add(1, Ordering::Relaxed);
-        Watcher { watches: self.clone(), id }
+        Watcher { watches: self.clone(), id, names, source: Mutex::new(None) }
     }
 
     /// Whether nobody watches anything.
@@ -215,9 +311,10 @@ impl Watches {
             return;
         }
         let mut touched = Vec::new();
+        let now = (self.clock)();
         let mut table = lock(&self.table);
         for change in changes {
-            table.spread(names, change, &mut touched);
+            table.spread(names, change, now, &mut touched);
         }
         let wake: Vec<_> =
             touched.iter().filter_map(|id| table.watching.get(id).and_then(Watching::first)).collect();
@@ -267,13 +364,41 @@ impl Watches {
 }
 
 /// An open's watch on its directory.
-#[derive(Debug)]
 pub struct Watcher {
     watches: Arc<Watches>,
     id: u64,
+    names: Names,
+    /// What makes the storage tell of changes, while it lives.
+    source: Mutex<Option<Box<dyn Any + Send + Sync>>>,
 }
 
 impl Watcher {
+    /// The storage will tell of all changes, the server's own included. Says so before it does.
+    pub fn expect_echoes(&self, expected: bool) {
+        if let Some(watch) = lock(&self.watches.table).watching.get_mut(&self.id) {
+            watch.echoes = expected.then(Echoes::default);
+        }
+    }
+
+    /// Keeps what makes the storage tell of changes.
+    pub fn keep(&self, source: Box<dyn Any + Send + Sync>) {
+        let over = !lock(&self.watches.table).watching.contains_key(&self.id);
+        if !over {
+            *lock(&self.source) = Some(source);
+        }
+    }
+
+    /// The storage tells of changes.
+    pub fn beside(&self, changes: &[Beside]) {
+        let now = (self.watches.clock)();
+        let mut table = lock(&self.watches.table);
+        let Some(watch) = table.watching.get_mut(&self.id) else { return };
+        changes.iter().for_each(|change| watch.beside(self.names, change, now));
+        let first = watch.first();
+        drop(table);
+        first.into_iter().for_each(Waker::wake);
+    }
+
     /// The changes since those handed out last, in at most `limit` bytes; waits for some. Several wait in turn.
     pub fn next(self: &Arc<Self>, limit: usize) -> Next {
         Next { watcher: self.clone(), limit, ticket: None }
@@ -286,6 +411,7 @@ impl Watcher {
         table.unsettle(self.id, &watch.place);
         self.watches.count.fetch_sub(1, Ordering::Relaxed);
         drop(table);
+        drop(lock(&self.source).take());
         watch.waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 }
@@ -297,7 +423,6 @@ impl Drop for Watcher {
 }
 
 /// A request for changes. Dropped before it has some, it leaves them to the next.
-#[derive(Debug)]
 pub struct Next {
     watcher: Arc<Watcher>,
     limit: usize,

@@ -132,3 +132,56 @@ async fn files_and_opens_that_may_not_list_are_not_watched() {
     let id = peer.send(&request(root, NAMES, false), 1).await;
     assert_eq!(changes(&mut peer, id).await, Err(NtStatus::ACCESS_DENIED));
 }
+
+/// Every change is told once, whoever made it.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_host_does_is_told_too() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("sub")).unwrap();
+    let local = smb_server::backend::LocalShare::open(directory.path(), Default::default()).unwrap();
+    let server = server(smb_server::Share::new("data", local), |builder| builder);
+    let mut one = Peer::ready(&server).await;
+    let mut two = Peer::ready(&server).await;
+    let root = self::directory(&mut one, "").await;
+    let all = ChangeNotifyRequest { output_len: 60_000, ..request(root, NAMES, true) };
+    let mut id = one.send(&all, 1).await;
+    // The host's changes are told from a moment on that nobody hears of.
+    let at = directory.path().to_owned();
+    let told = std::sync::Arc::new(tokio::sync::Notify::new());
+    let heard = told.clone();
+    let probes = tokio::spawn(async move {
+        for number in 0.. {
+            std::fs::write(at.join(format!("probe {number}")), "").unwrap();
+            let pause = std::time::Duration::from_millis(10);
+            if tokio::time::timeout(pause, heard.notified()).await.is_ok() {
+                return;
+            }
+        }
+    });
+    changes(&mut one, id).await.unwrap();
+    told.notify_one();
+    probes.await.unwrap();
+    let file = two.file("sub\\own").await;
+    two.write(file, 0, b"x").await.unwrap();
+    rename(&mut two, file, "sub\\renamed").await;
+    std::fs::write(directory.path().join("sub/theirs"), "x").unwrap();
+    std::fs::rename(directory.path().join("sub/theirs"), directory.path().join("sub/moved")).unwrap();
+    std::fs::remove_file(directory.path().join("sub/moved")).unwrap();
+    let mut seen = Vec::new();
+    while !seen.contains(&(2, "sub\\moved".to_owned())) {
+        id = one.send(&all, 1).await;
+        seen.extend(changes(&mut one, id).await.unwrap());
+    }
+    seen.retain(|(_, name)| !name.starts_with("probe"));
+    let expected = [
+        (1, "sub\\own"),
+        (4, "sub\\own"),
+        (5, "sub\\renamed"),
+        (1, "sub\\theirs"),
+        (4, "sub\\theirs"),
+        (5, "sub\\moved"),
+        (2, "sub\\moved"),
+    ];
+    assert_eq!(seen, expected.map(|(action, name)| (action, name.to_owned())));
+}

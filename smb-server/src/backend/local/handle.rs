@@ -13,7 +13,7 @@ use super::{
     sandbox::{Spot, is_plain},
     stream::Stream,
 };
-use crate::backend::{Entry, FileKey, Handle, Metadata, Path, Result, SetMetadata, Spelling, StreamInfo};
+use crate::backend::{Entry, FileKey, Handle, Metadata, Path, Report, Result, SetMetadata, Spelling, StreamInfo};
 use rustix::{
     fd::{AsRawFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, FallocateFlags, fallocate, fsync, ftruncate, readlink},
@@ -356,6 +356,18 @@ impl Handle for LocalHandle {
         Box::pin(self.with_other(source, move |open, source| {
             ranges::copy(source.plain_data()?, open.plain_data()?, from, to, length)
         }))
+    }
+
+    fn watch(&self, tree: bool, report: Report) -> BoxFuture<'_, Result<Box<dyn Any + Send + Sync>>> {
+        Box::pin(async move {
+            let notifier = self.0.share.notifier().map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+            self.run(move |open| {
+                let root = open.fd.try_clone().map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+                let source: Box<dyn Any + Send + Sync> = Box::new(notifier.register(root, tree, report)?);
+                Ok(source)
+            })
+            .await
+        })
     }
 
     fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {

@@ -28,6 +28,7 @@ mod places;
 mod ranges;
 mod sandbox;
 mod stream;
+mod watch;
 mod xattr;
 
 use super::{Backend, Caller, Capabilities, OpenRequest, Opened, Result, Space};
@@ -41,6 +42,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use watch::Notifier;
 
 /// How a directory is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,6 +72,8 @@ struct Share {
     places: Places,
     read_only: bool,
     hide_unreadable: bool,
+    /// What tells of changes beside the server; begun by the first who wants to know.
+    notifier: Mutex<Option<Arc<Notifier>>>,
     /// Whether the file system lets files share clusters.
     extents: bool,
     /// Whether the file system has extended attributes.
@@ -86,7 +90,16 @@ impl LocalShare {
         let attributes = xattr::supported(root.fd());
         let extents = !read_only && ranges::shares_extents(root.fd());
         let (places, streams) = (Places::default(), Mutex::new(()));
-        let share = Share { root, places, read_only, hide_unreadable, extents, attributes, streams };
+        let share = Share {
+            root,
+            places,
+            read_only,
+            hide_unreadable,
+            notifier: Mutex::new(None),
+            extents,
+            attributes,
+            streams,
+        };
         Ok(Self { share: Arc::new(share) })
     }
 }
@@ -97,6 +110,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 }
 
 impl Share {
+    /// What tells of changes beside the server.
+    fn notifier(&self) -> std::io::Result<Arc<Notifier>> {
+        let mut notifier = self.notifier.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notifier) = notifier.as_ref() {
+            return Ok(notifier.clone());
+        }
+        Ok(notifier.insert(Notifier::start()?).clone())
+    }
+
     fn open(self: &Arc<Self>, wish: &Wish) -> Result<Opened> {
         let got = wish.grant(self)?;
         let (created, stat) = (got.created, got.stat);
@@ -124,6 +146,7 @@ impl Backend for LocalShare {
             writable: !self.share.read_only,
             case_sensitive,
             sparse: true,
+            notifies: true,
             extents: self.share.extents,
             named_streams: attributes,
             extended_attributes: attributes,

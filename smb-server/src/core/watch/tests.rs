@@ -13,7 +13,7 @@ struct Hub(Arc<Watches>);
 
 impl Hub {
     fn new() -> Self {
-        Self(Arc::default())
+        Self(Arc::new(Watches::new(Arc::new(|| Duration::ZERO))))
     }
 
     fn watch(&self, at: &str, tree: bool) -> Arc<Watcher> {
@@ -131,4 +131,40 @@ fn ends() {
     assert_eq!(poll(&mut two), Poll::Ready(Err(NtStatus::DELETE_PENDING)));
     drop(doomed);
     assert!(!hub.0.idle(), "a request still has it");
+}
+
+fn beside(at: &str, happened: Happened) -> Beside {
+    Beside { path: path(at), directory: false, happened }
+}
+
+#[test]
+fn what_the_storage_tells_of_is_told_once() {
+    let hub = Hub::new();
+    let watcher = hub.watch("d", true);
+    watcher.expect_echoes(true);
+    hub.added("d\\own");
+    watcher.beside(&[beside("OWN", Happened::Created), beside("theirs", Happened::Created)]);
+    assert_eq!(names(poll(&mut pin!(watcher.next(ROOM)))), ["own", "theirs"]);
+    watcher.beside(&[
+        beside("own", Happened::Written),
+        beside("new", Happened::Renamed { from: path("theirs") }),
+        beside("sub\\x", Happened::Renamed { from: path("new") }),
+        beside("own", Happened::Removed),
+    ]);
+    let told = names(poll(&mut pin!(watcher.next(ROOM))));
+    assert_eq!(told, ["theirs", "new", "new", "sub\\x", "own"]);
+    watcher.beside(&[Beside::lost()]);
+    assert_eq!(poll(&mut pin!(watcher.next(ROOM))), Poll::Ready(Err(NtStatus::NOTIFY_ENUM_DIR)));
+}
+
+#[test]
+fn the_source_ends_with_the_watch() {
+    let hub = Hub::new();
+    let watcher = hub.watch("", false);
+    let source = Arc::new(());
+    watcher.keep(Box::new(source.clone()));
+    assert_eq!(Arc::strong_count(&source), 2);
+    watcher.end();
+    watcher.keep(Box::new(source.clone()));
+    assert_eq!(Arc::strong_count(&source), 1);
 }

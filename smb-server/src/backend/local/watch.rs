@@ -1,0 +1,309 @@
+//! Changes that the host makes to shared directories beside the server, from inotify.
+//!
+//! ```text
+//!   inotify (one for the share) ─▶ thread: reads what there is, waits for the server's own reports, hands out
+//!        ▲                              by watch descriptor: who wants it, and under which path
+//!        └ a watch on each directory (of a tree: also on those below it, and on new ones)
+//! ```
+//! A directory that appears is watched a moment later: what is made in it meanwhile is not told.
+
+use super::{
+    errno::status,
+    sandbox::{for_names, is_plain},
+};
+use crate::backend::{Beside, Happened, Report, Result};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fd::{AsFd, AsRawFd, OwnedFd},
+    fs::{
+        Mode, OFlags,
+        inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags},
+        openat,
+    },
+    io::Errno,
+    pipe::{PipeFlags, pipe_with},
+};
+use smb_proto::status::NtStatus;
+use std::{
+    collections::HashMap,
+    mem::MaybeUninit,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+/// How long changes wait, so that the server's own are known as such by then.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Changes that are read at a time.
+const BATCH: usize = 4096;
+/// Directories that are watched for one share.
+const MOST_DIRECTORIES: usize = 16 * 1024;
+const DIRECTORY: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn wanted() -> WatchFlags {
+    let names = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO;
+    names | WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::ONLYDIR | WatchFlags::EXCL_UNLINK
+}
+
+/// Who is told.
+struct Listener {
+    root: OwnedFd,
+    tree: bool,
+    report: Report,
+}
+
+#[derive(Default)]
+struct Table {
+    last: u64,
+    listeners: HashMap<u64, Listener>,
+    /// By watch descriptor: who wants to know, and the directory's path from theirs.
+    places: HashMap<i32, Vec<(u64, Vec<String>)>>,
+}
+
+/// What watches the directories of a share.
+pub(super) struct Notifier {
+    fd: Arc<OwnedFd>,
+    table: Mutex<Table>,
+    /// Dropped, it ends the thread that reads.
+    _alive: OwnedFd,
+}
+
+/// Ends the watching when it is dropped.
+pub(super) struct Registered {
+    notifier: Arc<Notifier>,
+    id: u64,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.notifier.forget(self.id, &[]);
+    }
+}
+
+/// First halves of moves, by listener and cookie: from where, and whether it is a directory.
+type Left = HashMap<(u64, u32), (Vec<String>, bool)>;
+
+/// An event as it was read.
+struct Event {
+    descriptor: i32,
+    flags: ReadFlags,
+    cookie: u32,
+    name: String,
+}
+
+impl Notifier {
+    /// Begins to read, in a thread of its own.
+    pub(super) fn start() -> std::io::Result<Arc<Self>> {
+        let fd = Arc::new(inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?);
+        let (gone, alive) = pipe_with(PipeFlags::CLOEXEC)?;
+        let notifier = Arc::new(Self { fd: fd.clone(), table: Mutex::default(), _alive: alive });
+        let told = Arc::downgrade(&notifier);
+        std::thread::Builder::new().name("inotify".into()).spawn(move || read(&fd, &told, &gone))?;
+        Ok(notifier)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of changes in a directory from now on.
+    pub(super) fn register(
+        self: &Arc<Self>,
+        root: OwnedFd,
+        tree: bool,
+        report: Report,
+    ) -> Result<Registered> {
+        let mut table = self.table();
+        table.last += 1;
+        let id = table.last;
+        table.listeners.insert(id, Listener { root, tree, report });
+        drop(table);
+        let registered = Registered { notifier: self.clone(), id };
+        self.add(id, &[])?;
+        Ok(registered)
+    }
+
+    /// Watches the directory at `path` of a listener, and where it wants the tree, those below.
+    fn add(&self, id: u64, path: &[String]) -> Result<()> {
+        let mut table = self.table();
+        let Some(listener) = table.listeners.get(&id) else { return Ok(()) };
+        let tree = listener.tree;
+        let mut fd = openat(&listener.root, ".", DIRECTORY, Mode::empty()).map_err(status)?;
+        for name in path {
+            fd = openat(&fd, name, DIRECTORY, Mode::empty()).map_err(status)?;
+        }
+        let mut found = vec![(fd, path.to_vec())];
+        while let Some((fd, path)) = found.pop() {
+            if table.places.len() >= MOST_DIRECTORIES {
+                tracing::warn!("too many directories to watch");
+                return Err(NtStatus::INSUFFICIENT_RESOURCES);
+            }
+            // The name of a descriptor leads to what it is of, whatever happens to names meanwhile.
+            let name = format!("/proc/self/fd/{}", fd.as_raw_fd());
+            let descriptor = inotify::add_watch(&self.fd, name, wanted()).map_err(status)?;
+            table.places.entry(descriptor).or_default().push((id, path.clone()));
+            if tree {
+                found.extend(below(&fd, &path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what a listener watches at `path` and below; all of it, and the listener, where the path is empty.
+    fn forget(&self, id: u64, path: &[String]) {
+        let mut table = self.table();
+        if path.is_empty() {
+            table.listeners.remove(&id);
+        }
+        table.places.retain(|descriptor, wanting| {
+            wanting.retain(|(other, at)| *other != id || !at.starts_with(path));
+            if wanting.is_empty() {
+                // It may be gone already.
+                let _ = inotify::remove_watch(&self.fd, *descriptor);
+            }
+            !wanting.is_empty()
+        });
+    }
+
+    fn moved(&self, id: u64, from: &[String], to: &[String]) {
+        for (other, at) in self.table().places.values_mut().flatten() {
+            if *other == id && at.starts_with(from) {
+                *at = [to, at.get(from.len()..).unwrap_or_default()].concat();
+            }
+        }
+    }
+
+    /// Hands events out. May wait for the disk.
+    fn spread(&self, events: &[Event]) {
+        let mut told: HashMap<u64, Vec<Beside>> = HashMap::new();
+        let mut left = Left::new();
+        for event in events {
+            if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+                let all = self.table().listeners.keys().copied().collect::<Vec<_>>();
+                all.into_iter().for_each(|id| told.entry(id).or_default().push(Beside::lost()));
+                continue;
+            }
+            if event.flags.contains(ReadFlags::IGNORED) {
+                self.table().places.remove(&event.descriptor);
+                continue;
+            }
+            let wanting = self.table().places.get(&event.descriptor).cloned().unwrap_or_default();
+            for (id, directory) in wanting {
+                let path = [directory.as_slice(), std::slice::from_ref(&event.name)].concat();
+                if let Some(beside) = self.take(id, event, path, &mut left) {
+                    told.entry(id).or_default().push(beside);
+                }
+            }
+        }
+        // Moved to where nobody watches.
+        for ((id, _), (path, directory)) in left {
+            if directory {
+                self.forget(id, &path);
+            }
+            told.entry(id).or_default().push(Beside { path, directory, happened: Happened::Removed });
+        }
+        for (id, changes) in told {
+            let report = self.table().listeners.get(&id).map(|listener| listener.report.clone());
+            if let Some(report) = report {
+                report(changes);
+            }
+        }
+    }
+
+    /// What an event means for one listener. The first half of a move is kept in `left` until the second comes.
+    fn take(&self, id: u64, event: &Event, path: Vec<String>, left: &mut Left) -> Option<Beside> {
+        let directory = event.flags.contains(ReadFlags::ISDIR);
+        let flags = event.flags;
+        let happened = if flags.contains(ReadFlags::MOVED_FROM) {
+            left.insert((id, event.cookie), (path, directory));
+            return None;
+        } else if flags.contains(ReadFlags::MOVED_TO) {
+            match left.remove(&(id, event.cookie)) {
+                Some((from, _)) => {
+                    if directory {
+                        self.moved(id, &from, &path);
+                    }
+                    Happened::Renamed { from }
+                }
+                None => self.appeared(id, directory, &path),
+            }
+        } else if flags.contains(ReadFlags::CREATE) {
+            self.appeared(id, directory, &path)
+        } else if flags.contains(ReadFlags::DELETE) {
+            Happened::Removed
+        } else if flags.contains(ReadFlags::MODIFY) {
+            Happened::Written
+        } else if flags.contains(ReadFlags::ATTRIB) {
+            Happened::Described
+        } else {
+            return None;
+        };
+        Some(Beside { path, directory, happened })
+    }
+
+    fn appeared(&self, id: u64, directory: bool, path: &[String]) -> Happened {
+        let tree = self.table().listeners.get(&id).is_some_and(|listener| listener.tree);
+        if directory
+            && tree
+            && let Err(status) = self.add(id, path)
+        {
+            tracing::debug!(%status, "a new directory is not watched");
+        }
+        Happened::Created
+    }
+}
+
+/// The directories in a directory.
+fn below(fd: &OwnedFd, path: &[String]) -> Vec<(OwnedFd, Vec<String>)> {
+    let mut found = Vec::new();
+    let gather = |name: &str| {
+        if let Ok(fd) = openat(fd, name, DIRECTORY, Mode::empty()) {
+            found.push((fd, [path, &[name.to_owned()]].concat()));
+        }
+        None::<()>
+    };
+    // One that cannot be read has nothing that could be told.
+    let _ = for_names(fd, gather);
+    found
+}
+
+/// The thread that reads, until nobody holds the other end of `gone` any more.
+fn read(fd: &OwnedFd, notifier: &Weak<Notifier>, gone: &OwnedFd) {
+    loop {
+        let mut ready = [PollFd::new(fd, PollFlags::IN), PollFd::new(gone, PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+        let [_, gone] = &ready;
+        if !gone.revents().is_empty() {
+            return;
+        }
+        let events = drain(fd);
+        std::thread::sleep(PATIENCE);
+        let Some(notifier) = notifier.upgrade() else { return };
+        notifier.spread(&events);
+    }
+}
+
+/// What can be read at once.
+fn drain(fd: impl AsFd) -> Vec<Event> {
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut reader = Reader::new(fd, &mut buffer);
+    let mut events = Vec::new();
+    while events.len() < BATCH {
+        match reader.next() {
+            Ok(event) => {
+                let name = event.file_name().and_then(|name| name.to_str().ok()).unwrap_or_default();
+                let (descriptor, flags, cookie) = (event.wd(), event.events(), event.cookie());
+                let about_all = flags.intersects(ReadFlags::QUEUE_OVERFLOW | ReadFlags::IGNORED);
+                if about_all || is_plain(name) {
+                    events.push(Event { descriptor, flags, cookie, name: name.to_owned() });
+                }
+            }
+            Err(Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    events
+}
