@@ -74,7 +74,7 @@ impl Default for Limits {
         Self {
             max_io: 8 << 20,
             max_transact: 1 << 20,
-            max_credits: 1024,
+            max_credits: 8192,
             max_connections: 4096,
             max_unauthenticated: 256,
             auth_timeout: Duration::from_secs(30),

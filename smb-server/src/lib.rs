@@ -33,6 +33,7 @@ mod entropy;
 mod handlers;
 mod keylog;
 mod listener;
+mod pipe;
 mod server;
 mod share;
 mod users;

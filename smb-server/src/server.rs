@@ -11,12 +11,14 @@ use crate::{
     entropy,
     keylog::KeyLog,
     listener,
+    pipe::Pipes,
     share::Share,
     users::Users,
 };
 use smb_proto::{
     auth::{Accounts, MicPolicy},
     dialect::{Cipher, Dialect, SigningAlgorithm},
+    rpc::srvsvc::ShareInfo,
 };
 use smb_transport::{Listener, Pool, TcpListener, TcpOptions, Transport, TransportError};
 use std::{
@@ -70,6 +72,10 @@ pub(crate) struct Shared {
     pub(crate) modes: Arc<ShareModes>,
     pub(crate) byte_locks: Arc<ByteLocks>,
     pub(crate) watches: Arc<Watches>,
+    /// IPC$.
+    pub(crate) pipes: Arc<Share>,
+    /// The shares, as those are told who ask for them.
+    pub(crate) share_list: Arc<[ShareInfo]>,
     pub(crate) throttle: Mutex<Throttle>,
     started: Instant,
     pub(crate) keylog: Option<KeyLog>,
@@ -247,6 +253,7 @@ impl Builder {
         let unauthenticated = Doorway::new(limits.max_unauthenticated);
         let shares = by_name(self.shares)?;
         let started = Instant::now();
+        let share_list = share_list(&shares);
         let shared = Shared {
             config: self.config,
             accounts: self.accounts.unwrap_or_else(|| Box::new(self.users)),
@@ -254,6 +261,8 @@ impl Builder {
             modes: Arc::default(),
             byte_locks: Arc::default(),
             watches: Arc::new(Watches::new(Arc::new(move || started.elapsed()))),
+            pipes: Arc::new(Share::new("IPC$", Pipes)),
+            share_list,
             throttle: Mutex::new(Throttle::new(MOST_THROTTLED)),
             started,
             keylog: self.keylog,
@@ -300,6 +309,14 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+/// The shares by name, and IPC$.
+fn share_list(shares: &HashMap<String, Arc<Share>>) -> Arc<[ShareInfo]> {
+    let mut list: Vec<_> = shares.values().map(|share| ShareInfo::disk(share.name(), "")).collect();
+    list.sort_by(|one, other| one.name.cmp(&other.name));
+    list.push(ShareInfo::ipc("Named pipes"));
+    list.into()
 }
 
 fn by_name(shares: Vec<Share>) -> Result<HashMap<String, Arc<Share>>, BuildError> {

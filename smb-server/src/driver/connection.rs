@@ -39,7 +39,7 @@ pub(crate) struct Conn {
     pub(crate) placement: Option<Arc<dyn Placement>>,
     pub(crate) core: Mutex<Connection>,
     pub(crate) pending: Mutex<Pending<Arc<Cancel>>>,
-    pub(super) queue: mpsc::Sender<Outgoing>,
+    pub(super) queue: mpsc::Sender<Box<Outgoing>>,
     pub(super) slots: Arc<Semaphore>,
     agreed: OnceLock<Arc<Agreed>>,
     /// `None` once the connection is over.
@@ -60,7 +60,7 @@ impl Conn {
         info: LinkInfo,
         buffers: Arc<dyn Buffers>,
         placement: Option<Arc<dyn Placement>>,
-    ) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
+    ) -> (Arc<Self>, mpsc::Receiver<Box<Outgoing>>) {
         let (queue, outgoing) = mpsc::channel(QUEUE);
         let limits = &shared.config.limits;
         let waiting = AsyncLimits { bytes: limits.async_bytes, count: limits.max_pending / 2 };

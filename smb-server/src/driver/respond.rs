@@ -107,7 +107,7 @@ pub(super) async fn send(conn: &Conn, drafts: Vec<Draft>, sealed: Option<Arc<Ses
         return conn.end();
     }
     // Nobody receives any more where the connection is over.
-    let _ = conn.queue.send(Outgoing { message, held }).await;
+    let _ = conn.queue.send(Box::new(Outgoing { message, held })).await;
 }
 
 fn assemble(conn: &Conn, drafts: Vec<Draft>, held: &mut Held) -> Option<Msg> {
@@ -194,5 +194,5 @@ pub(super) async fn send_plain<'a>(conn: &Conn, header: &Header, body: &impl Mes
     let frame = smb_proto::compound::single(header, body);
     let mut head = conn.buffers.buffer(frame.len());
     head.copy_from_slice(&frame);
-    let _ = conn.queue.send(Outgoing { message: Msg::inline(head), held: Held::default() }).await;
+    let _ = conn.queue.send(Box::new(Outgoing { message: Msg::inline(head), held: Held::default() })).await;
 }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 /// Messages sent together.
 const BATCH: usize = 32;
 
-/// A finished message, and what it holds until it has left.
+/// A finished message, and what it holds until it has left. Queued in a box: a queue sets room aside for many.
 pub(super) struct Outgoing {
     pub(super) message: Msg,
     pub(super) held: Held,
@@ -22,7 +22,7 @@ pub(super) struct Held(pub(super) Vec<OwnedSemaphorePermit>);
 pub(super) async fn write(
     conn: Arc<Conn>,
     mut sender: Box<dyn SendHalf>,
-    mut queue: mpsc::Receiver<Outgoing>,
+    mut queue: mpsc::Receiver<Box<Outgoing>>,
 ) -> Box<dyn SendHalf> {
     let mut gone = conn.watch();
     loop {
@@ -47,7 +47,7 @@ pub(super) async fn write(
 /// Sends what is there; false at the end of the queue.
 async fn send_batch(
     sender: &mut dyn SendHalf,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    queue: &mut mpsc::Receiver<Box<Outgoing>>,
 ) -> Result<bool, TransportError> {
     let Some(first) = queue.recv().await else { return Ok(false) };
     let mut held = vec![first.held];

@@ -5,6 +5,7 @@ mod interfaces;
 mod ranges;
 mod torture;
 
+use super::pipe;
 use crate::{
     core::negotiate::best_dialect,
     driver::{Answer, Outcome, Request},
@@ -57,7 +58,9 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
         CtlCode::CREATE_OR_GET_OBJECT_ID => object_id(request, &ioctl).await,
         // There is no DFS here.
         CtlCode::DFS_GET_REFERRALS => Err(NtStatus::NOT_FOUND),
-        CtlCode::PIPE_WAIT | CtlCode::PIPE_PEEK | CtlCode::PIPE_TRANSCEIVE => Err(NtStatus::NOT_SUPPORTED),
+        CtlCode::PIPE_WAIT => pipe::wait(request, &ioctl),
+        CtlCode::PIPE_PEEK => pipe::peek(request, &ioctl),
+        CtlCode::PIPE_TRANSCEIVE => pipe::transceive(request, &ioctl),
         _ => match torture::handle(request, &ioctl).await {
             Some(outcome) => outcome,
             None => on_file(request, &ioctl),
@@ -65,16 +68,21 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     }
 }
 
-fn buffer(bytes: u32) -> usize {
+pub(super) fn buffer(bytes: u32) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn answer(ioctl: &IoctlRequest, file_id: FileId, output: Vec<u8>) -> Outcome {
+pub(super) fn answer(ioctl: &IoctlRequest, file_id: FileId, output: Vec<u8>) -> Outcome {
     answer_with(NtStatus::SUCCESS, ioctl, file_id, output)
 }
 
 /// An answer with output, whatever came of it.
-fn answer_with(status: NtStatus, ioctl: &IoctlRequest, file_id: FileId, output: Vec<u8>) -> Outcome {
+pub(super) fn answer_with(
+    status: NtStatus,
+    ioctl: &IoctlRequest,
+    file_id: FileId,
+    output: Vec<u8>,
+) -> Outcome {
     if output.len() > buffer(ioctl.max_output_response) {
         return Err(NtStatus::BUFFER_TOO_SMALL);
     }

@@ -10,6 +10,7 @@ mod ioctl;
 mod lock;
 mod logoff;
 pub(crate) mod negotiate;
+mod pipe;
 mod query_directory;
 mod query_info;
 mod read;

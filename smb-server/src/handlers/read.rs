@@ -1,5 +1,6 @@
 //! READ — [MS-SMB2] 3.3.5.12.
 
+use super::pipe;
 use crate::{
     core::{
         byte_lock::Range,
@@ -26,6 +27,9 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let open = request.open(read.file_id)?;
     open.require(Access::READ_DATA.with(Access::EXECUTE))?;
     check(request, &read, &open)?;
+    if let Some(pipe) = pipe::of(&open) {
+        return pipe::read(&read, &open, pipe);
+    }
     let limits = request.conn.placement.as_ref().map(|placement| placement.limits());
     open.locker.check(Range { offset: read.offset, length: read.length.into() }, false)?;
     let way = placement::way(read.channel, read.length, limits, request.protected())?;

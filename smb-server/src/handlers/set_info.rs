@@ -1,6 +1,6 @@
 //! SET_INFO — [MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15.
 
-use super::{extended, rename, security, times};
+use super::{extended, pipe, rename, security, times};
 use crate::{
     backend::SetMetadata,
     core::open::Open,
@@ -72,6 +72,8 @@ async fn file(
             Ok(())
         }
         Class::MODE => mode(open, parse(input)?),
+        // A pipe is read by messages and never waits, whatever is asked for.
+        Class::PIPE if pipe::of(open).is_some() => Ok(()),
         Class::VALID_DATA_LENGTH => {
             parse::<ValidDataLengthInformation>(input).and(Err(NtStatus::PRIVILEGE_NOT_HELD))
         }

@@ -33,7 +33,7 @@ pub(crate) fn connect(request: &Request) -> Outcome {
     let name = path::share_name(&connect.path).ok_or(NtStatus::BAD_NETWORK_NAME)?;
     let mut hides = false;
     let (share_type, target, maximal) = if name.eq_ignore_ascii_case("IPC$") {
-        (ShareType::PIPE, Target::Pipes, access::maximal(false))
+        (ShareType::PIPE, Target::Pipes, access::maximal(true))
     } else {
         let share = request.conn.shared.share(name).ok_or(NtStatus::BAD_NETWORK_NAME)?;
         let maximal = share.access_of(&session.owner).ok_or(NtStatus::ACCESS_DENIED)?;

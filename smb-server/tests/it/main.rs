@@ -18,6 +18,7 @@ mod locks;
 mod logon;
 mod notify;
 mod peer;
+mod pipes;
 mod placement;
 mod rights;
 mod session;

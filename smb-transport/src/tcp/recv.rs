@@ -9,7 +9,7 @@
 
 use super::{align::Alignment, frame};
 use crate::{BoxFuture, Buffers, INITIAL_LIMIT, IoBuf, Received, RecvHalf, TransportError};
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf};
 
 /// Bytes read ahead at most. Of a large message no more than this is copied.
@@ -28,6 +28,7 @@ pub(super) struct TcpReceiver {
 }
 
 /// Bytes read and not used yet.
+#[derive(Default)]
 struct Stage {
     bytes: Box<[u8]>,
     start: usize,
@@ -43,8 +44,16 @@ impl Stage {
         self.start = self.start.saturating_add(count).min(self.end);
     }
 
+    /// Gives the memory back until it is needed; nothing may be there.
+    fn release(&mut self) {
+        *self = Self::default();
+    }
+
     /// Room behind what is there, all of the stage where nothing is.
     fn room(&mut self) -> &mut [u8] {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; STAGE].into_boxed_slice();
+        }
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -54,7 +63,7 @@ impl Stage {
 
 impl TcpReceiver {
     pub(super) fn new(stream: OwnedReadHalf, buffers: Arc<dyn Buffers>) -> Self {
-        let stage = Stage { bytes: vec![0; STAGE].into_boxed_slice(), start: 0, end: 0 };
+        let stage = Stage::default();
         let alignment = Alignment::default();
         Self { stream, buffers, limit: INITIAL_LIMIT, stage, body: None, alignment, end: None }
     }
@@ -126,7 +135,19 @@ impl TcpReceiver {
     }
 
     async fn read_stage(&mut self) -> Result<(), TransportError> {
-        match self.stream.read(self.stage.room()).await? {
+        let count = if self.stage.ready().is_empty() {
+            match self.stream.try_read(self.stage.room()) {
+                // Many connections are idle most of the time: those hold no stage.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.stage.release();
+                    return Ok(self.stream.readable().await?);
+                }
+                read => read?,
+            }
+        } else {
+            self.stream.read(self.stage.room()).await?
+        };
+        match count {
             0 if self.stage.ready().is_empty() => self.end = Some(Ok(())),
             0 => return Err(TransportError::Cut),
             count => self.stage.end += count,

@@ -10,7 +10,7 @@ mod contexts;
 mod fields;
 mod grant;
 
-use super::{info, times};
+use super::{info, pipe, times};
 use crate::{
     backend::{Caller, Maker, Metadata, OpenRequest, Opened, case::fold},
     core::{
@@ -41,8 +41,10 @@ use std::{
 /// Opens or creates a file or directory.
 pub(crate) async fn handle(request: &Request) -> Outcome {
     let create: CreateRequest = request.parse()?;
-    // There are no named pipes behind IPC$.
-    let share = request.disk().ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+    let Some(share) = request.disk() else {
+        fields::check(&create)?;
+        return pipe::create(request, &create);
+    };
     // Rights that there are not come before all else.
     let wish = access::grant(create.desired_access, request.tree()?.maximal);
     if create.desired_access.0 & access::RESERVED != 0 {
