@@ -65,14 +65,21 @@ pub fn split(name: &str) -> Result<Vec<String>, NtStatus> {
     if name.is_empty() {
         return Ok(Vec::new());
     }
-    let parts = name.split('\\').map(component).collect::<Result<Vec<_>, _>>()?;
+    let mut parts = Vec::new();
+    for part in name.split('\\') {
+        if part == ".." {
+            // Back, but never above the share. No name here is a link, so this needs no look at the files.
+            parts.pop().ok_or(NtStatus::OBJECT_PATH_SYNTAX_BAD)?;
+        } else {
+            parts.push(component(part)?);
+        }
+    }
     if parts.len() > MAX_DEPTH { Err(NtStatus::OBJECT_NAME_INVALID) } else { Ok(parts) }
 }
 
 fn component(part: &str) -> Result<String, NtStatus> {
     let reserved = |c: char| c < ' ' || matches!(c, '"' | '*' | '/' | ':' | '<' | '>' | '?' | '|');
     match part {
-        ".." => Err(NtStatus::OBJECT_PATH_SYNTAX_BAD),
         "" | "." => Err(NtStatus::OBJECT_NAME_INVALID),
         _ if part.contains(reserved) || part.encode_utf16().count() > MAX_COMPONENT => {
             Err(NtStatus::OBJECT_NAME_INVALID)
@@ -103,6 +110,7 @@ mod tests {
         assert_eq!(split("a\\b c"), Ok(vec!["a".into(), "b c".into()]));
         assert_eq!(split("dir\\"), Ok(vec!["dir".into()]));
         assert_eq!(split("..a"), Ok(vec!["..a".into()]));
+        assert_eq!(split("a\\..\\b\\c\\.."), Ok(vec!["b".into()]));
     }
 
     #[test]

@@ -65,7 +65,7 @@ async fn shares_that_are_not_there() {
     assert_eq!(peer.connect_tree("other").await, Err(NtStatus::BAD_NETWORK_NAME));
     let ipc = peer.connect_tree("IPC$").await.unwrap();
     assert_eq!(ipc.share_type, ShareType::PIPE);
-    let refused = peer.create(&create("srvsvc", CreateDisposition::OPEN)).await;
+    let refused = peer.create(&create("winreg", CreateDisposition::OPEN)).await;
     assert_eq!(refused, Err(NtStatus::OBJECT_NAME_NOT_FOUND));
     peer.tree = 4711;
     let refused = peer.create(&create("f", CreateDisposition::OPEN_IF)).await;

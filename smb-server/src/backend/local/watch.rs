@@ -55,6 +55,8 @@ struct Listener {
 #[derive(Default)]
 struct Table {
     last: u64,
+    /// Events that were read, each with the last listener there was by then: later ones are not concerned.
+    pending: Vec<(Event, u64)>,
     listeners: HashMap<u64, Listener>,
     /// By watch descriptor: who wants to know, and the directory's path from theirs.
     places: HashMap<i32, Vec<(u64, Vec<String>)>>,
@@ -64,8 +66,8 @@ struct Table {
 pub(super) struct Notifier {
     fd: Arc<OwnedFd>,
     table: Mutex<Table>,
-    /// Dropped, it ends the thread that reads.
-    _alive: OwnedFd,
+    /// Written to, it wakes the thread that reads; dropped, it ends it.
+    waker: OwnedFd,
 }
 
 /// Ends the watching when it is dropped.
@@ -91,14 +93,22 @@ struct Event {
     name: String,
 }
 
+impl Table {
+    /// Reads what there is.
+    fn gather(&mut self, fd: &OwnedFd) {
+        let last = self.last;
+        self.pending.extend(drain(fd).into_iter().map(|event| (event, last)));
+    }
+}
+
 impl Notifier {
     /// Begins to read, in a thread of its own.
     pub(super) fn start() -> std::io::Result<Arc<Self>> {
         let fd = Arc::new(inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?);
-        let (gone, alive) = pipe_with(PipeFlags::CLOEXEC)?;
-        let notifier = Arc::new(Self { fd: fd.clone(), table: Mutex::default(), _alive: alive });
+        let (woken, waker) = pipe_with(PipeFlags::CLOEXEC)?;
+        let notifier = Arc::new(Self { fd: fd.clone(), table: Mutex::default(), waker });
         let told = Arc::downgrade(&notifier);
-        std::thread::Builder::new().name("inotify".into()).spawn(move || read(&fd, &told, &gone))?;
+        std::thread::Builder::new().name("inotify".into()).spawn(move || read(&fd, &told, &woken))?;
         Ok(notifier)
     }
 
@@ -114,11 +124,15 @@ impl Notifier {
         report: Report,
     ) -> Result<Registered> {
         let mut table = self.table();
+        // What happened before does not concern the new one.
+        table.gather(&self.fd);
         table.last += 1;
         let id = table.last;
         table.listeners.insert(id, Listener { root, tree, report });
         drop(table);
         let registered = Registered { notifier: self.clone(), id };
+        // Whoever waits for events may have missed those that were just read.
+        let _ = rustix::io::write(&self.waker, &[0]);
         self.add(id, &[])?;
         Ok(registered)
     }
@@ -174,10 +188,10 @@ impl Notifier {
     }
 
     /// Hands events out. May wait for the disk.
-    fn spread(&self, events: &[Event]) {
+    fn spread(&self, events: &[(Event, u64)]) {
         let mut told: HashMap<u64, Vec<Beside>> = HashMap::new();
         let mut left = Left::new();
-        for event in events {
+        for (event, last) in events {
             if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
                 let all = self.table().listeners.keys().copied().collect::<Vec<_>>();
                 all.into_iter().for_each(|id| told.entry(id).or_default().push(Beside::lost()));
@@ -188,7 +202,7 @@ impl Notifier {
                 continue;
             }
             let wanting = self.table().places.get(&event.descriptor).cloned().unwrap_or_default();
-            for (id, directory) in wanting {
+            for (id, directory) in wanting.into_iter().filter(|(id, _)| id <= last) {
                 let path = [directory.as_slice(), std::slice::from_ref(&event.name)].concat();
                 if let Some(beside) = self.take(id, event, path, &mut left) {
                     told.entry(id).or_default().push(beside);
@@ -267,21 +281,26 @@ fn below(fd: &OwnedFd, path: &[String]) -> Vec<(OwnedFd, Vec<String>)> {
     found
 }
 
-/// The thread that reads, until nobody holds the other end of `gone` any more.
-fn read(fd: &OwnedFd, notifier: &Weak<Notifier>, gone: &OwnedFd) {
+/// The thread that reads, until nobody holds the other end of `woken` any more.
+fn read(fd: &OwnedFd, notifier: &Weak<Notifier>, woken: &OwnedFd) {
     loop {
-        let mut ready = [PollFd::new(fd, PollFlags::IN), PollFd::new(gone, PollFlags::IN)];
+        let mut ready = [PollFd::new(fd, PollFlags::IN), PollFd::new(woken, PollFlags::IN)];
         match poll(&mut ready, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(_) => return,
         }
-        let [_, gone] = &ready;
-        if !gone.revents().is_empty() {
+        let [_, wake] = &ready;
+        let wake = wake.revents();
+        if wake.contains(PollFlags::HUP) {
             return;
         }
-        let events = drain(fd);
-        std::thread::sleep(PATIENCE);
+        if wake.contains(PollFlags::IN) {
+            let _ = rustix::io::read(woken, &mut [0; 64]);
+        }
         let Some(notifier) = notifier.upgrade() else { return };
+        notifier.table().gather(fd);
+        std::thread::sleep(PATIENCE);
+        let events = std::mem::take(&mut notifier.table().pending);
         notifier.spread(&events);
     }
 }
