@@ -73,7 +73,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_io: 8 << 20,
-            max_transact: 1 << 20,
+            max_transact: 8 << 20,
             max_credits: 8192,
             max_connections: 4096,
             max_unauthenticated: 256,

@@ -8,6 +8,15 @@ use super::{
 use smb_proto::{fscc::notify::NotifyAction, msg::NotifyFilter};
 use std::sync::Arc;
 
+/// What a change of a file is called where a named stream of it has changed, and whom it concerns.
+fn of_stream(action: NotifyAction) -> (NotifyAction, NotifyFilter) {
+    match action {
+        NotifyAction::ADDED => (NotifyAction::ADDED_STREAM, NotifyFilter::STREAM_NAME),
+        NotifyAction::REMOVED => (NotifyAction::REMOVED_STREAM, NotifyFilter::STREAM_NAME),
+        _ => (NotifyAction::MODIFIED_STREAM, NotifyFilter::STREAM_SIZE | NotifyFilter::STREAM_WRITE),
+    }
+}
+
 impl Open {
     fn names(&self) -> Names {
         let case_sensitive = self.share.backend().capabilities().case_sensitive;
@@ -37,10 +46,18 @@ impl Open {
     }
 
     fn tell(&self, action: NotifyAction, filter: NotifyFilter) {
-        if !self.watches.idle() {
-            let change = Change { path: &self.path(), action, filter, unless: NotifyFilter::NONE };
-            self.watches.report(self.names(), &[change]);
+        if self.watches.idle() {
+            return;
         }
+        let mut path = self.path();
+        let (mut action, mut filter) = (action, filter);
+        if let (Some(stream), Some(name)) = (self.stream(), path.last_mut()) {
+            name.push(':');
+            name.push_str(&stream);
+            (action, filter) = of_stream(action);
+        }
+        let change = Change { path: &path, action, filter, unless: NotifyFilter::NONE };
+        self.watches.report(self.names(), &[change]);
     }
 
     /// The file was called `from` until now. Whoever watches attributes only hears of a renamed file as of a changed

@@ -31,7 +31,7 @@ pub(super) fn of(open: &Open) -> Option<&Pipe> {
 pub(super) fn create(request: &Request, create: &CreateRequest) -> Outcome {
     let shared = &request.conn.shared;
     let pipe = Pipe::open(&create.name, entropy::random_id(), shared.share_list.clone())?;
-    let key = Key { share: shared.pipes.number(), file: pipe.key() };
+    let key = Key::file(shared.pipes.number(), pipe.key());
     let claim = shared.modes.claim(key, Access::NONE, ShareAccess::ALL)?;
     let tree = request.tree()?;
     let open = Arc::new(Open::new(NewOpen {

@@ -99,9 +99,15 @@ fn find(request: &Request) -> Result<(u64, Exchange), NtStatus> {
     if core.exchanges() + conn.sessions() >= conn.shared.config.limits.max_sessions {
         return Err(NtStatus::TOO_MANY_SESSIONS);
     }
-    let session_id = if session_id == 0 { entropy::random_id() } else { session_id };
+    let session_id = if session_id == 0 { new_id() } else { session_id };
     let auth = ServerAuth::new(auth_config(&conn.shared.config));
     Ok((session_id, Exchange { auth, preauth: core.preauth(), again, begun: false }))
+}
+
+/// A new SessionId. It is no secret: a session is found from its own connection only. Of 32 bits, since smbtorture
+/// keeps no more.
+fn new_id() -> u64 {
+    (entropy::random_id() >> 32).max(1)
 }
 
 fn auth_config(config: &Config) -> ServerConfig {

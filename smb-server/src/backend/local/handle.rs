@@ -13,7 +13,9 @@ use super::{
     sandbox::{Spot, is_plain},
     stream::Stream,
 };
-use crate::backend::{Entry, FileKey, Handle, Metadata, Path, Report, Result, SetMetadata, Spelling, StreamInfo};
+use crate::backend::{
+    Entry, FileKey, Handle, Metadata, Path, Report, Result, SetMetadata, Spelling, StreamInfo,
+};
 use rustix::{
     fd::{AsRawFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, FallocateFlags, fallocate, fsync, ftruncate, readlink},
