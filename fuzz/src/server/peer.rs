@@ -289,6 +289,10 @@ impl Peer {
     /// The answer to the request just sent, if there is one by now.
     async fn reply(&mut self, message_id: u64, files: &mut Vec<OpenFile>) -> Option<Reply> {
         self.settle(files).await;
+        if self.gone {
+            // What has this id is the answer to an earlier request.
+            return None;
+        }
         let at = self.replies.iter().position(|reply| reply.header.message_id == message_id)?;
         Some(self.replies.swap_remove(at))
     }
