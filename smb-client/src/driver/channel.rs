@@ -138,12 +138,14 @@ impl Channel {
         let _ = self.agreed.set(agreed);
     }
 
-    /// The session is established: from now on its keys count, and messages may be long.
-    pub(super) fn set_security(&self, security: Security) {
+    /// The session is established: from now on its keys count, and messages may be long. Resolves when the receiver
+    /// knows: no answer to what is sent from then on is too long for it.
+    pub(super) async fn set_security(&self, security: Security) {
         let _ = self.security.set(security);
         let largest = self.agreed().map_or(0, |agreed| agreed.max_read.max(agreed.max_transact));
         let room = usize::try_from(largest).unwrap_or(usize::MAX).saturating_add(64 * 1024);
         self.limit.send_replace(room.max(smb_transport::INITIAL_LIMIT));
+        self.limit.closed().await;
     }
 
     pub(super) fn multi_credit(&self) -> bool {

@@ -86,7 +86,7 @@ async fn set_up(channel: &Owner, offer: &Offer, login: Login<'_>) -> Result<Iden
         keylog::append(path, &established)?;
     }
     let identity = established.identity;
-    channel.set_security(established.security);
+    channel.set_security(established.security).await;
     Ok(identity)
 }
 

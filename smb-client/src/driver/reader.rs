@@ -28,11 +28,11 @@ const PARTING: Duration = Duration::from_millis(500);
 pub(super) async fn run(
     channel: Arc<Channel>,
     mut receiver: Box<dyn RecvHalf>,
-    mut limit: watch::Receiver<usize>,
+    limit: watch::Receiver<usize>,
 ) {
     let mut ended = std::pin::pin!(channel.fate.ended());
-    // The limit widens once: when the peer has authenticated.
-    let mut narrow = true;
+    // The limit widens once: when the peer has authenticated. Who widens it waits until it is dropped here.
+    let mut limit = Some(limit);
     let error = loop {
         tokio::select! {
             biased;
@@ -45,9 +45,9 @@ pub(super) async fn run(
                 Ok(None) => break TransportError::Closed.into(),
                 Err(error) => break error.into(),
             },
-            Ok(()) = limit.changed(), if narrow => {
-                receiver.set_limit(*limit.borrow_and_update());
-                narrow = false;
+            room = widened(&mut limit) => {
+                receiver.set_limit(room);
+                limit = None;
             }
             () = &mut ended => {
                 part(receiver).await;
@@ -56,6 +56,16 @@ pub(super) async fn run(
         }
     };
     channel.end(error);
+}
+
+/// Resolves to the limit once it is another one.
+async fn widened(limit: &mut Option<watch::Receiver<usize>>) -> usize {
+    if let Some(limit) = limit
+        && limit.changed().await.is_ok()
+    {
+        return *limit.borrow_and_update();
+    }
+    std::future::pending().await
 }
 
 /// Receives to the end, so that what is under way does not reset the connection under our last words.
