@@ -79,6 +79,10 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
             if let Some(address) = address {
                 lock(&conn.shared.throttle).failed(address, conn.shared.uptime());
             }
+            // Who fails to prove again who he is has no session any more — [MS-SMB2] 3.3.5.5.3.
+            if let Some(session) = &exchange.again {
+                end_session(&conn.shared, session).await;
+            }
             Err(error.status())
         }
     }

@@ -265,14 +265,8 @@ async fn authenticating_again_keeps_session_keys_and_opens() {
         }
         let wrong = Credentials::password(USER, "", "wrong");
         assert_eq!(peer.login_again(wrong).await, Err(NtStatus::LOGON_FAILURE));
-        assert_eq!(server.sessions(), 1);
-        drop(peer);
-        watched(async {
-            while server.sessions() > 0 {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        assert_eq!(server.sessions(), 0, "who cannot prove it again is out");
+        assert_eq!(peer.write(file, 0, b"late").await, Err(NtStatus::USER_SESSION_DELETED));
     }
 }
 
