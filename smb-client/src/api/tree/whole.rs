@@ -123,6 +123,11 @@ impl Tree {
             for waiting in attached.channel().submit(compound).await? {
                 replies.push(waiting.answer().await?);
             }
+            // Some servers (impacket) find no file for a FLUSH within a compound: the whole again, one by one.
+            let astray = [NtStatus::INVALID_HANDLE, NtStatus::FILE_CLOSED];
+            if size > 0 && replies.get(2).is_some_and(|flush| astray.contains(&flush.status())) {
+                return self.write_in_steps(create, data.clone()).await;
+            }
             for reply in &replies {
                 reply.accept(&[])?;
             }

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Failure> {
     let address: SocketAddr = called.address.parse()?;
     let sealed = called.rest.iter().any(|w| w == "sealed");
     let mut connection = ConnectionConfig { port: Some(address.port()), ..ConnectionConfig::default() };
-    connection.encryption_mode = if sealed { EncryptionMode::Required } else { EncryptionMode::Disabled };
+    connection.encryption_mode = if sealed { EncryptionMode::Required } else { EncryptionMode::Allowed };
     connection.auth_methods.kerberos = false;
     let client = Client::new(ClientConfig { dfs: false, connection, ..ClientConfig::default() });
     let share = UncPath::new(&address.ip().to_string())?.with_share(&called.share)?;
