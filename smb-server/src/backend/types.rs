@@ -30,7 +30,7 @@ pub struct Capabilities {
     pub hide_unreadable: bool,
     /// Directories can be [watched](super::Handle::watch).
     pub notifies: bool,
-    /// Files are streams into a consumer: see [`stream`](Backend::capabilities).
+    /// Files are streams into a consumer: see [`stream`](super::stream).
     pub stream: bool,
 }
 

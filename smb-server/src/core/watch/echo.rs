@@ -46,8 +46,15 @@ impl Echoes {
                 *own != Kind::Gone && about == name && now.saturating_sub(*then) <= CONTENTS
             });
         }
-        let found = self.own.iter().position(|(own, about, _)| *own == kind && about == name);
-        found.is_some_and(|index| self.own.remove(index).is_some())
+        let Some(index) = self.own.iter().position(|(own, about, _)| *own == kind && about == name) else {
+            return false;
+        };
+        match self.own.get_mut(index) {
+            // Its description is still to come.
+            Some((own, ..)) if *own == Kind::Came => *own = Kind::Changed,
+            _ => drop(self.own.remove(index)),
+        }
+        true
     }
 }
 
@@ -71,6 +78,7 @@ mod tests {
         assert!(!echoes.is_echo(Kind::Came, &name("b"), at(0)));
         assert!(echoes.is_echo(Kind::Came, &name("a"), at(1)));
         assert!(!echoes.is_echo(Kind::Came, &name("a"), at(1)), "somebody else's");
+        assert!(echoes.is_echo(Kind::Changed, &name("a"), at(1)), "what is made is also described");
     }
 
     #[test]
