@@ -9,6 +9,8 @@ use smb_proto::{
 
 /// The most a message may yield here.
 const LIMIT: usize = 256 * 1024;
+/// What an algorithm may hold beside its input and its result: the decoding table of LZ77+Huffman, 2^15 entries of two bytes.
+const WORKSPACE: usize = 64 * 1024;
 /// The algorithms that compress a payload by themselves.
 pub const ALONE: [CompressionAlgorithm; 4] = [
     CompressionAlgorithm::LZNT1,
@@ -31,7 +33,7 @@ pub fn run_frames(data: &[u8]) {
         wire
     });
     for chained in [false, true] {
-        let allowed = bounded::for_input(data.len()) + LIMIT;
+        let allowed = bounded::for_input(data.len()) + LIMIT + WORKSPACE;
         if let Ok(plain) = bounded::within(allowed, || negotiated(chained).decompress(data, LIMIT)) {
             assert!(plain.len() <= LIMIT);
             again(&negotiated(chained), &plain);
@@ -55,7 +57,7 @@ pub fn run_algorithms(data: &[u8]) {
     let Some(algorithm) = ALONE.get(usize::from(*which)).copied() else { return };
     let len = usize::from(u16::from_le_bytes([*low, *high]));
     let mut out = vec![0; len];
-    let read = bounded::within(64 * 1024, || compress::decompress_into(algorithm, bytes, &mut out));
+    let read = bounded::within(WORKSPACE, || compress::decompress_into(algorithm, bytes, &mut out));
     if read.is_ok() {
         round_trip(algorithm, &out);
     }
