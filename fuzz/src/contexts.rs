@@ -4,10 +4,21 @@ use crate::bytes_of;
 use smb_proto::{
     codec::{Body, Message},
     command::Command,
+    dtyp::SecurityDescriptor,
+    fscc::ea::FullEaInformation,
     header::{HEADER_LEN, Header},
     msg::{
         CreateContext, CreateRequest, CreateResponse, NegotiateRequest, NegotiateResponse,
-        context::create::{MaximalAccessRequest, MaximalAccessResponse, OnDiskId},
+        context::{
+            ContextData,
+            attributes::{AllocationSize, AppInstanceId, AppInstanceVersion, SvhdxOpenDevice, Timewarp},
+            create::{MaximalAccessRequest, MaximalAccessResponse, OnDiskId},
+            durable::{
+                DurableReconnect, DurableReconnectV2, DurableRequest, DurableRequestV2, DurableResponse,
+                DurableResponseV2,
+            },
+            lease::Lease,
+        },
     },
 };
 
@@ -93,11 +104,32 @@ pub fn run_create(data: &[u8]) {
 
 fn typed(context: &CreateContext) {
     let data = &context.data;
-    crate::fixed_point!(data, MaximalAccessRequest::parse, |typed: &MaximalAccessRequest| typed
-        .context()
-        .data);
-    crate::fixed_point!(data, MaximalAccessResponse::parse, |typed: &MaximalAccessResponse| typed
-        .context()
-        .data);
+    macro_rules! all {
+        ($($type:ty,)*) => {
+            $(crate::fixed_point!(data, <$type as ContextData>::parse, <$type as ContextData>::to_data);)*
+        };
+    }
+    all!(
+        FullEaInformation,
+        SecurityDescriptor,
+        AllocationSize,
+        Timewarp,
+        AppInstanceId,
+        AppInstanceVersion,
+        SvhdxOpenDevice,
+        DurableRequest,
+        DurableResponse,
+        DurableReconnect,
+        DurableRequestV2,
+        DurableResponseV2,
+        DurableReconnectV2,
+        Lease,
+    );
+    crate::fixed_point!(data, MaximalAccessRequest::parse, |typed: &MaximalAccessRequest| {
+        typed.context().data
+    });
+    crate::fixed_point!(data, MaximalAccessResponse::parse, |typed: &MaximalAccessResponse| {
+        typed.context().data
+    });
     crate::fixed_point!(data, OnDiskId::parse, |typed: &OnDiskId| typed.context().data);
 }
