@@ -8,13 +8,13 @@ use super::rdma::BufferDescriptor;
 use crate::{
     codec::{
         Body,
-        num::{Parsed, fixed, le_u16, le_u32, len16, pad8, take},
+        num::{Parsed, count, fixed, le_u16, le_u32, len16, pad8, take},
     },
     command::wire_enum,
     error::ParseError,
 };
 use bytes::BufMut;
-use nom::{Parser, multi::count};
+use nom::Parser;
 
 wire_enum! {
     /// TransformType.

@@ -4,12 +4,11 @@
 use crate::{
     codec::{
         field::{Field, plain_buffer, plain_structure},
-        num::{array, fixed, le_u32, len32, size},
+        num::{array, count, fixed, le_u32, len32, size},
     },
     error::ParseError,
 };
 use bytes::BufMut;
-use nom::multi::count;
 
 /// Names an open to another one of the same session.
 pub type ResumeKey = [u8; 24];

@@ -3,16 +3,13 @@
 use crate::{
     codec::{
         field::{Field, plain_buffer, plain_structure},
-        num::{fixed, le_u32, le_u64, len32, size},
+        num::{count, fixed, le_u32, le_u64, len32, size},
     },
     error::ParseError,
     msg::types::FileId,
 };
 use bytes::BufMut;
-use nom::{
-    Parser,
-    multi::{count, many0},
-};
+use nom::{Parser, multi::many0};
 
 /// FSCTL_SET_SPARSE: FILE_SET_SPARSE_BUFFER — [MS-FSCC] 2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
