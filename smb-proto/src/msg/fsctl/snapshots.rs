@@ -22,10 +22,15 @@ pub struct SnapshotArray {
 
 const WHAT: &str = "SRV_SNAPSHOT_ARRAY";
 
+/// Bytes of the array that holds these names.
+fn needed(snapshots: &[String]) -> usize {
+    snapshots.iter().map(|name| utf16::encoded_len(name) + 2).sum::<usize>() + 2
+}
+
 impl SnapshotArray {
     /// All of `snapshots`, or none of them where they do not fit into `max_output` bytes.
     pub fn new(snapshots: Vec<String>, max_output: usize) -> Self {
-        let array_size = snapshots.iter().map(|name| utf16::encoded_len(name) + 2).sum::<usize>() + 2;
+        let array_size = needed(&snapshots);
         let total = len32(snapshots.len());
         let snapshots = if 12 + array_size <= max_output { snapshots } else { Vec::new() };
         Self { total, array_size: len32(array_size), snapshots }
@@ -44,7 +49,8 @@ impl SnapshotArray {
         if snapshots.len() != size(returned) {
             return Err(ParseError::Value { what: WHAT, value: returned.into() });
         }
-        Ok(Self { total, array_size, snapshots })
+        // What stands behind the end of the array is no part of it.
+        Ok(Self { total, array_size: len32(needed(&snapshots)), snapshots })
     }
 
     /// The IOCTL's output.
@@ -82,6 +88,15 @@ mod tests {
         let none = SnapshotArray::new(names(), 16);
         assert_eq!((none.total, none.array_size, none.snapshots.len()), (2, 102, 0));
         assert_eq!(SnapshotArray::parse(&none.to_bytes()).unwrap(), none);
+    }
+
+    #[test]
+    fn what_stands_behind_the_array_is_no_part_of_it() {
+        let all = SnapshotArray::new(names(), 4096);
+        let mut wire = all.to_bytes();
+        wire.extend([0xAB; 6]);
+        wire[8] += 6;
+        assert_eq!(SnapshotArray::parse(&wire).unwrap(), all);
     }
 
     #[test]
