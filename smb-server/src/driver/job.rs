@@ -173,7 +173,7 @@ impl Part<'_> {
 
     /// Checks the signature, and whether session and protection are what the command and the session need.
     fn admit(&self, message: &mut IoBuf, terms: &mut Terms) -> Result<Needs, NtStatus> {
-        let needs = dispatch::needs(self.header.command).ok_or(NtStatus::INVALID_PARAMETER)?;
+        let needs = dispatch::needs(self.header.command).ok_or(NtStatus::INVALID_PARAMETER);
         if let Some(session) = self.sealed
             && session.id != self.header.session_id
         {
@@ -181,12 +181,17 @@ impl Part<'_> {
             return Err(NtStatus::USER_SESSION_DELETED);
         }
         let Some(channel) = terms.channel.clone() else {
-            return if needs.session { Err(NtStatus::USER_SESSION_DELETED) } else { Ok(needs) };
+            return match needs {
+                Ok(Needs { session: true, .. }) => Err(NtStatus::USER_SESSION_DELETED),
+                needs => needs,
+            };
         };
         if self.header.flags.contains(HeaderFlags::SIGNED) && self.sealed.is_none() {
             verify(&channel, message)?;
             terms.protection.signed = channel.signing.is_some();
         }
+        // Only now: what is wrong with a signed request is told in a signed answer.
+        let needs = needs?;
         if needs.session || self.header.command == Command::CANCEL {
             dispatch::admit(&channel.session, terms.protection)?;
         }
