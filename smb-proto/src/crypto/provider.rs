@@ -34,6 +34,8 @@
 mod aws_lc;
 #[cfg(feature = "ring")]
 mod ring;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod ring_like;
 mod rustcrypto;
 #[cfg(test)]
 mod tests;
