@@ -115,12 +115,18 @@ impl Header {
         }
     }
 
-    /// The header of the answer to `self`, with the same ids; neither signed nor granting credits yet.
+    /// The header of the answer to `self`, with the same ids; neither signed nor granting credits yet. It is a
+    /// synchronous one, whatever the request claims: only who answers later gives out an AsyncId.
     pub fn response(&self, status: NtStatus) -> Self {
+        let route = match self.route {
+            Route::Async { .. } => Route::tree(0),
+            sync @ Route::Sync { .. } => sync,
+        };
         Self {
             role: Role::Response { status },
             credits: 0,
             flags: self.flags.without(HeaderFlags::SIGNED),
+            route,
             signature: [0; 16],
             ..*self
         }
@@ -271,6 +277,15 @@ mod tests {
                 prop_assert!(Header::parse(&wire[..cut]).is_err());
             }
         }
+    }
+
+    #[test]
+    fn an_answer_is_synchronous_whatever_the_request_claims() {
+        let mut request = Header::request(Command::READ, 7);
+        request.route = Route::Sync { process_id: 1, tree_id: 2 };
+        assert_eq!(request.response(NtStatus::SUCCESS).route, request.route);
+        request.route = Route::Async { async_id: 3 };
+        assert_eq!(request.response(NtStatus::SUCCESS).route, Route::tree(0));
     }
 
     #[test]
