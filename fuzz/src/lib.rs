@@ -21,6 +21,23 @@ pub mod server;
 pub mod smbd;
 pub mod source;
 
+/// Prints what happens where FUZZ_TELL is set: what a finding replayed by hand is understood by.
+pub fn tell(what: impl FnOnce() -> String) {
+    static ASKED: std::sync::LazyLock<bool> =
+        std::sync::LazyLock::new(|| std::env::var_os("FUZZ_TELL").is_some());
+    if *ASKED {
+        eprintln!("{}", what());
+    }
+}
+
+/// Hands an input to one of the parts of a target: the first byte chooses it.
+pub fn one_of(data: &[u8], parts: &[fn(&[u8])]) {
+    let Some((which, rest)) = data.split_first() else { return };
+    if let Some(part) = parts.get(usize::from(*which) % parts.len().max(1)) {
+        part(rest);
+    }
+}
+
 /// Bytes that `emit` writes.
 pub fn bytes_of(emit: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();

@@ -12,8 +12,10 @@ mod ops;
 mod peer;
 
 use crate::{bounded, source::Source};
+use model::Asked;
 pub use peer::now;
 use peer::{Manner, OpenFile, Peer};
+use smb_proto::command::Command;
 use smb_server::{
     Handle, Policy, Server, Share,
     backend::{
@@ -155,22 +157,20 @@ impl World {
 
     /// Whatever still waits is cancelled, and must come to its end; then all leave.
     async fn end(mut self) {
-        for peer in &mut self.peers {
-            peer.settle(&mut self.files).await;
-            while !peer.gone && !peer.model.asked.is_empty() {
+        for at in 0..self.peers.len() {
+            self.peers[at].settle(&mut self.files).await;
+            while !self.peers[at].gone && !self.peers[at].model.asked.is_empty() {
+                let peer = &mut self.peers[at];
                 let before = peer.model.asked.len();
-                for nth in 0..before.min(255) {
-                    let cancel = ops::cancel(peer, &mut Source::new(&[u8::try_from(nth).unwrap_or(0)]));
-                    peer.send(cancel, Manner { sign: true, seal: false }, &mut self.files).await;
-                    peer.settle(&mut self.files).await;
+                cancel_all(peer, &mut self.files).await;
+                if peer.model.asked.len() == before {
+                    assert!(peer.model.asked.values().all(waits_for_the_consumer), "{:?}", peer.model.asked);
+                    self.consumer_leaves().await;
                 }
-                tokio::time::sleep(Duration::from_secs(3600)).await;
+                let peer = &mut self.peers[at];
                 peer.settle(&mut self.files).await;
-                assert!(
-                    peer.model.asked.len() < before || peer.gone,
-                    "never answered: {:?}",
-                    peer.model.asked
-                );
+                let asked = &peer.model.asked;
+                assert!(asked.len() < before || peer.gone, "never answered: {asked:?}");
             }
         }
         let Self { server, peers, .. } = self;
@@ -178,6 +178,27 @@ impl World {
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!((server.sessions(), server.open_files()), (0, 0), "left behind");
     }
+
+    async fn consumer_leaves(&mut self) {
+        self.streams.clear();
+        while let Some(Some(_)) = now(self.incomings.next()) {}
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Cancels all that waits on a connection, once.
+async fn cancel_all(peer: &mut Peer, files: &mut Vec<OpenFile>) {
+    for nth in 0..peer.model.asked.len().min(255) {
+        let cancel = ops::cancel(peer, &mut Source::new(&[u8::try_from(nth).unwrap_or(0)]));
+        peer.send(cancel, Manner { sign: true, seal: false }, files).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    peer.settle(files).await;
+}
+
+/// A CLOSE, and what shares its frame, may wait until the consumer of a stream has decided.
+fn waits_for_the_consumer(asked: &Asked) -> bool {
+    !asked.alone || asked.command == Command::CLOSE
 }
 
 fn mutate(frame: &mut [u8], choices: &mut Source<'_>) {

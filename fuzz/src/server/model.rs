@@ -21,6 +21,8 @@ pub struct Asked {
     /// It came less protected than its session demands: nothing but an error will do.
     pub refused: bool,
     pub async_id: Option<u64>,
+    /// It came in a frame of its own.
+    pub alone: bool,
     /// The open it names by itself.
     pub file_id: Option<FileId>,
 }
@@ -107,7 +109,7 @@ impl Model {
                 _ => first = Some(header.session_id),
             }
             let part = frame.get(range).unwrap_or_default();
-            let asked = asked(&header, part, sealed, logins);
+            let asked = Asked { alone: part.len() == frame.len(), ..asked(&header, part, sealed, logins) };
             assert!(self.asked.insert(header.message_id, asked).is_none(), "ids are used once");
         }
     }
@@ -179,6 +181,7 @@ fn asked(header: &Header, part: &[u8], sealed: bool, logins: &[Login]) -> Asked 
         sealed,
         refused: needs_session && demands,
         async_id: None,
+        alone: false,
         file_id: file_of(header, part),
     }
 }

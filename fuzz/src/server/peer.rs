@@ -138,6 +138,7 @@ impl Peer {
         if manner.sign && sealer.is_none() {
             sign(&mut frame, &self.logins);
         }
+        crate::tell(|| format!("{fate:?} sealed {}: {:?}", sealer.is_some(), super::model::headers(&frame)));
         let wire = sealer.map(|sealer| {
             let mut whole = [&[0; TRANSFORM_HEADER_LEN], &frame[..]].concat();
             let nonce = sealer.nonces.next(sealer.seal.cipher()).expect("nonces are left");
@@ -225,6 +226,7 @@ impl Peer {
             let part = &frame[range.expect("a whole frame")];
             let (header, _) = Header::parse(part).expect("a whole header");
             assert!(sealer_of.is_none_or(|id| id == header.session_id), "sealed for another session");
+            crate::tell(|| format!("  sealed {sealed}: {header:?}"));
             let asked = self.model.asked.get(&header.message_id).cloned();
             if let Some(asked) = &asked {
                 self.check_protection(asked, &header, part, sealed);

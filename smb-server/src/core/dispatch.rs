@@ -17,28 +17,38 @@ pub struct Needs {
     pub tree: bool,
     /// The session may have expired.
     pub even_expired: bool,
-    /// It can be cancelled while it waits: giving it up midway leaves nothing behind.
-    pub cancellable: bool,
-    /// It may wait for what others do, for as long as they do not: a server that stops gives it up.
-    pub waits: bool,
+    /// What may be done while it waits.
+    pub wait: Wait,
+}
+
+/// What may be done with a request that waits, each more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wait {
+    /// Nothing: it is soon done.
+    Brief,
+    /// It gets an interim response: the consumer of a stream may take its time over a CLOSE.
+    Long,
+    /// It can be cancelled, too: giving it up midway leaves nothing behind.
+    Cancellable,
+    /// It waits for what others may do, perhaps for ever, too: a server that stops gives it up.
+    Idle,
 }
 
 /// What `command` needs; `None` for one that is unknown.
 pub fn needs(command: Command) -> Option<Needs> {
-    let plain = Needs { session: true, tree: true, even_expired: false, cancellable: false, waits: false };
+    let plain = Needs { session: true, tree: true, even_expired: false, wait: Wait::Brief };
     Some(match command {
         Command::NEGOTIATE | Command::SESSION_SETUP | Command::ECHO | Command::CANCEL => {
             Needs { session: false, tree: false, even_expired: true, ..plain }
         }
         Command::LOGOFF => Needs { tree: false, even_expired: true, ..plain },
         Command::TREE_CONNECT => Needs { tree: false, ..plain },
-        Command::TREE_DISCONNECT | Command::CLOSE | Command::OPLOCK_BREAK => {
-            Needs { even_expired: true, ..plain }
-        }
-        Command::LOCK => Needs { even_expired: true, cancellable: true, waits: true, ..plain },
-        Command::CHANGE_NOTIFY => Needs { cancellable: true, waits: true, ..plain },
+        Command::TREE_DISCONNECT | Command::OPLOCK_BREAK => Needs { even_expired: true, ..plain },
+        Command::CLOSE => Needs { even_expired: true, wait: Wait::Long, ..plain },
+        Command::LOCK => Needs { even_expired: true, wait: Wait::Idle, ..plain },
+        Command::CHANGE_NOTIFY => Needs { wait: Wait::Idle, ..plain },
         Command::FLUSH | Command::READ | Command::WRITE | Command::QUERY_DIRECTORY | Command::IOCTL => {
-            Needs { cancellable: true, ..plain }
+            Needs { wait: Wait::Cancellable, ..plain }
         }
         Command::CREATE | Command::QUERY_INFO | Command::SET_INFO => plain,
         _ => return None,

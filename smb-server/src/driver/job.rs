@@ -18,7 +18,7 @@ use super::{
 use crate::{
     core::{
         channel::Channel,
-        dispatch::{self, Chain, Needs, Protection},
+        dispatch::{self, Chain, Needs, Protection, Wait},
         lock,
         pending::Target,
         session::Session,
@@ -54,9 +54,8 @@ impl Taken {
     /// Takes note of it.
     pub(super) fn new(conn: &Arc<Conn>, header: Header, range: Range<usize>) -> Self {
         let taken = Self { header, range, cancel: Arc::default(), conn: conn.clone() };
-        let needs = taken.needs();
-        let idle = needs.is_some_and(|needs| needs.waits);
-        if taken.cancellable()
+        let idle = taken.wait() == Wait::Idle;
+        if taken.is_pending()
             && lock(&conn.pending).begin(header.message_id, taken.range.len(), idle, taken.cancel.clone())
         {
             taken.cancel.cancel();
@@ -64,18 +63,19 @@ impl Taken {
         taken
     }
 
-    fn needs(&self) -> Option<Needs> {
-        dispatch::needs(self.header.command)
+    fn wait(&self) -> Wait {
+        dispatch::needs(self.header.command).map_or(Wait::Brief, |needs| needs.wait)
     }
 
-    fn cancellable(&self) -> bool {
-        self.needs().is_some_and(|needs| needs.cancellable)
+    /// Whether an interim response or a CANCEL may ask for it.
+    fn is_pending(&self) -> bool {
+        self.wait() > Wait::Brief
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if self.cancellable() {
+        if self.is_pending() {
             lock(&self.conn.pending).finish(self.header.message_id);
         }
     }
@@ -239,7 +239,8 @@ impl Part<'_> {
         }
     }
 
-    /// Runs the handler; one that has to wait gets an interim response after a while, and can be cancelled.
+    /// Runs the handler; one that has to wait gets an interim response after a while — [MS-SMB2] 3.3.4.2 — and can
+    /// mostly be cancelled.
     async fn drive(&mut self, request: Request, needs: Needs, terms: &Terms) -> (Outcome, Option<u64>) {
         let cancel = request.cancel.clone();
         if cancel.asked() {
@@ -249,11 +250,14 @@ impl Part<'_> {
         if let Some(outcome) = poll_once(&mut handler).await {
             return (outcome, None);
         }
-        if !needs.cancellable {
+        if needs.wait == Wait::Brief {
             return (handler.await, None);
         }
         let conn = self.conn;
         let given_up = async {
+            if needs.wait == Wait::Long {
+                return std::future::pending().await;
+            }
             tokio::select! {
                 () = cancel.cancelled() => NtStatus::CANCELLED,
                 () = conn.gone() => NtStatus::CONNECTION_DISCONNECTED,

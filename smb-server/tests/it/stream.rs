@@ -4,6 +4,7 @@ use crate::peer::*;
 use smb_proto::{
     command::Command,
     compound,
+    header::{Header, HeaderFlags},
     msg::{fsctl::stream_commit::*, *},
     status::NtStatus,
 };
@@ -152,4 +153,57 @@ async fn every_other_end_aborts() {
         })
         .await;
     }
+}
+
+/// A consumer that never decides.
+struct Undecided;
+
+impl StreamConsumer for Undecided {
+    fn begin<'a>(&'a self, _: &'a str, _: &'a Caller) -> BoxFuture<'a, Result<Box<dyn Sink>, NtStatus>> {
+        Box::pin(async { Ok(Box::new(Self) as Box<dyn Sink>) })
+    }
+}
+
+impl Sink for Undecided {
+    fn data(&mut self, _: bytes::Bytes) -> BoxFuture<'_, Result<(), NtStatus>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), NtStatus>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn abort(self: Box<Self>, _: AbortReason) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// The final answer to the FLUSH does not wait for the CLOSE behind it.
+#[tokio::test]
+async fn a_close_that_waits_for_the_consumer_says_so() {
+    let server = server(Share::new("data", StreamShare::new(Undecided, StreamOptions::default())), |b| b);
+    let mut peer = Peer::ready(&server).await;
+    let mut builder = compound::Builder::new();
+    let mut request = create("vm", CreateDisposition::CREATE);
+    request.desired_access = Access::WRITE_DATA;
+    builder.push(&peer.header(Command::CREATE), &request);
+    let mut related = |command| {
+        let mut header = peer.header(command);
+        header.flags = HeaderFlags::RELATED_OPERATIONS;
+        header
+    };
+    let (flush, close) = (related(Command::FLUSH), related(Command::CLOSE));
+    builder.push(&flush, &FlushRequest { file_id: FileId::ANY });
+    builder.push(&close, &CloseRequest { flags: CloseFlags::NONE, file_id: FileId::ANY });
+    peer.raw(&builder.finish()).await;
+    let headers = |reply: Reply| {
+        let parts = compound::parts(&reply.bytes).map(|part| part.unwrap().header);
+        parts.map(|header| (header.message_id, header.status().unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(headers(peer.recv().await)[1], (flush.message_id, NtStatus::PENDING));
+    let mut cancel = Header::request(Command::CANCEL, flush.message_id);
+    cancel.session_id = peer.session;
+    peer.raw(&compound::single(&cancel, &CancelRequest)).await;
+    let late = [(flush.message_id, NtStatus::CANCELLED), (close.message_id, NtStatus::PENDING)];
+    assert_eq!(headers(peer.recv().await), late);
 }
