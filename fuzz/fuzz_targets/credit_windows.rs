@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| smb_fuzz::credits::run_windows(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| smb_fuzz::credits::run(data));

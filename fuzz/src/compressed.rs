@@ -25,8 +25,13 @@ fn negotiated(chained: bool) -> Negotiated {
     Negotiated { algorithms, chained }
 }
 
+/// Frames, or the algorithms alone.
+pub fn run(data: &[u8]) {
+    crate::one_of(data, &[frames, algorithms]);
+}
+
 /// Any frame that claims to be compressed.
-pub fn run_frames(data: &[u8]) {
+fn frames(data: &[u8]) {
     crate::fixed_point!(data, CompressedMessage::parse, |message: &CompressedMessage<'_>| {
         let wire = bytes_of(|out| message.emit(out));
         assert_eq!(wire.len(), message.wire_len());
@@ -52,7 +57,7 @@ fn again(negotiated: &Negotiated, plain: &[u8]) {
 
 /// Each algorithm: the first byte chooses it, two more the size of the result; the rest is read as compressed bytes and
 /// compressed as plain ones.
-pub fn run_algorithms(data: &[u8]) {
+fn algorithms(data: &[u8]) {
     let Some(([which, low, high], bytes)) = data.split_first_chunk() else { return };
     let Some(algorithm) = ALONE.get(usize::from(*which)).copied() else { return };
     let len = usize::from(u16::from_le_bytes([*low, *high]));

@@ -62,8 +62,13 @@ fn negotiate_response(count: u8, list: &[u8]) -> Vec<u8> {
     message(Command::NEGOTIATE, fixed, list)
 }
 
+/// The contexts of NEGOTIATE, or those of CREATE.
+pub fn run(data: &[u8]) {
+    crate::one_of(data, &[negotiate, create]);
+}
+
 /// Any list of negotiate contexts, in both directions. The first byte is their number.
-pub fn run_negotiate(data: &[u8]) {
+fn negotiate(data: &[u8]) {
     let Some((count, list)) = data.split_first() else { return };
     let request = negotiate_request(*count, list);
     let parse = |wire| NegotiateRequest::parse(&Body::new(wire)?);
@@ -90,7 +95,7 @@ fn create_response(list: &[u8]) -> Vec<u8> {
 }
 
 /// Any chain of create contexts, in both directions, and the data of each as every type of context.
-pub fn run_create(data: &[u8]) {
+fn create(data: &[u8]) {
     let request = create_request(data);
     let parse = |wire| CreateRequest::parse(&Body::new(wire)?);
     crate::fixed_point!(&request, parse, |body: &CreateRequest| whole(body));

@@ -86,8 +86,13 @@ fn take<T>(list: &mut Vec<T>, which: u8) -> Option<T> {
     (!list.is_empty()).then(|| list.swap_remove(usize::from(which) % list.len()))
 }
 
+/// The windows, or the channel sequence.
+pub fn run(data: &[u8]) {
+    crate::one_of(data, &[windows, sequence]);
+}
+
 /// Three bytes an operation.
-pub fn run_windows(data: &[u8]) {
+fn windows(data: &[u8]) {
     let Some(([target, maximum], steps)) = data.split_first_chunk() else { return };
     let mut pair = Pair::new(u16::from(*target) * 8, u16::from(*maximum) * 8);
     for [what, a, b] in steps.as_chunks::<3>().0 {
@@ -104,7 +109,7 @@ pub fn run_windows(data: &[u8]) {
 }
 
 /// The channel sequence: requests of two sequences are told apart, and every one that completes is counted out.
-pub fn run_sequence(data: &[u8]) {
+fn sequence(data: &[u8]) {
     let Some((start, steps)) = data.split_first_chunk() else { return };
     let mut open = OpenSequence::new(u16::from_le_bytes(*start));
     let mut running: Vec<Outstanding> = Vec::new();

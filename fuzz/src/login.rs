@@ -48,8 +48,13 @@ fn limit(token: &[u8]) -> usize {
     16 * 1024 + bounded::for_input(token.len())
 }
 
+/// A series of tokens, as a server or as a client takes them.
+pub fn run(data: &[u8]) {
+    crate::one_of(data, &[server, client]);
+}
+
 /// Any series of tokens, as a server takes them. Nobody knows the password, so nobody comes in by it.
-pub fn run_server(data: &[u8]) {
+fn server(data: &[u8]) {
     let mut server = ServerAuth::new(ServerConfig {
         netbios_name: "SERVER".into(),
         netbios_domain: "WORKGROUP".into(),
@@ -78,7 +83,7 @@ fn check_over(server: &mut ServerAuth, token: &[u8], accounts: &dyn Accounts) {
 
 /// Any hint and series of answers, as a client takes them. Only a server that knows the password ends with a key that
 /// the client can check; without mechListMIC the client believes what the link protects.
-pub fn run_client(data: &[u8]) {
+fn client(data: &[u8]) {
     let mut client = ClientAuth::new(ClientConfig {
         credentials: Credentials::password("alice", "", "secret"),
         target: "cifs/server".into(),

@@ -55,7 +55,7 @@ impl Corpora {
     fn request(&mut self, set: &str, header: &Header, body: &Request<'_>) {
         let key = (set.to_owned(), header.session_id, header.message_id);
         match body {
-            Request::SessionSetup(body) => self.token("login_server", &body.token),
+            Request::SessionSetup(body) => self.token(0, &body.token),
             Request::Create(body) => self.contexts(&body.contexts),
             Request::QueryInfo(body) => _ = self.asked.insert(key, [body.info_type.0, body.class]),
             Request::QueryDirectory(body) => _ = self.asked.insert(key, [0x80, body.class.0]),
@@ -71,8 +71,8 @@ impl Corpora {
     fn response(&mut self, set: &str, header: &Header, body: &Response<'_>) {
         let asked = self.asked.get(&(set.to_owned(), header.session_id, header.message_id)).copied();
         let output = match body {
-            Response::Negotiate(body) => return self.token("login_client", &body.token),
-            Response::SessionSetup(body) => return self.token("login_client", &body.token),
+            Response::Negotiate(body) => return self.token(1, &body.token),
+            Response::SessionSetup(body) => return self.token(1, &body.token),
             Response::Create(body) => return self.contexts(&body.contexts),
             Response::Ioctl(body) => return self.control(&body.output),
             Response::QueryInfo(body) => &body.output,
@@ -87,28 +87,35 @@ impl Corpora {
         }
     }
 
-    /// A SPNEGO token, and the NTLM message in it.
-    fn token(&mut self, target: &'static str, token: &[u8]) {
+    /// A SPNEGO token, and the NTLM message in it. `side` is who takes it: 0 the server, 1 the client.
+    fn token(&mut self, side: u8, token: &[u8]) {
         self.add("tokens", token);
         if let Some(at) = token.windows(8).position(|window| window == b"NTLMSSP\0") {
             self.add("tokens", &token[at..]);
         }
-        self.add(target, series([token]));
+        self.login(side, [token]);
+    }
+
+    /// Tokens as the target reads them: each behind its length.
+    pub fn login<'a>(&mut self, side: u8, tokens: impl IntoIterator<Item = &'a [u8]>) {
+        let series =
+            tokens.into_iter().flat_map(|token| [&(token.len() as u16).to_le_bytes(), token].concat());
+        self.add("login", [side].into_iter().chain(series).collect::<Vec<_>>());
     }
 
     /// Each context alone.
     fn contexts(&mut self, contexts: &[CreateContext]) {
         for context in contexts {
             let at = (16 + context.name.len()).next_multiple_of(8);
-            let mut wire = vec![0, 0, 0, 0, 16, 0];
+            let mut wire = vec![1, 0, 0, 0, 0, 16, 0];
             wire.extend((context.name.len() as u16).to_le_bytes());
             wire.extend([0, 0]);
             wire.extend((at as u16).to_le_bytes());
             wire.extend((context.data.len() as u32).to_le_bytes());
             wire.extend(&context.name);
-            wire.resize(at, 0);
+            wire.resize(1 + at, 0);
             wire.extend(&context.data);
-            self.add("create_contexts", wire);
+            self.add("contexts", wire);
         }
     }
 
@@ -133,14 +140,9 @@ impl Corpora {
                 let field = frame.get(offset_at..offset_at + 4).and_then(|field| field.try_into().ok());
                 let start = field.map_or(usize::MAX, |field| u32::from_le_bytes(field) as usize);
                 if let (Some(list), Some(count)) = (frame.get(start.max(100)..), frame.get(count_at)) {
-                    self.add("negotiate_contexts", [&[*count], list].concat());
+                    self.add("contexts", [&[0, *count], list].concat());
                 }
             }
         }
     }
-}
-
-/// Tokens as the login targets read them: each behind its length.
-pub fn series<'a>(tokens: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    tokens.into_iter().flat_map(|token| [&(token.len() as u16).to_le_bytes(), token].concat()).collect()
 }

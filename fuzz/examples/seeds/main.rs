@@ -73,10 +73,10 @@ fn exchanges(corpora: &mut Corpora, folder: &Path) {
     for (_, text) in hex_files(folder) {
         let tokens: Vec<_> = text.lines().map(unhex).collect();
         tokens.iter().for_each(|token| corpora.add("tokens", token.as_slice()));
-        corpora.add("login_server", corpora::series(tokens.iter().step_by(2).map(Vec::as_slice)));
+        corpora.login(0, tokens.iter().step_by(2).map(Vec::as_slice));
         let hint = ServerAuth::initial_token();
         let answers = tokens.iter().skip(1).step_by(2).map(Vec::as_slice);
-        corpora.add("login_client", corpora::series([hint.as_slice()].into_iter().chain(answers)));
+        corpora.login(1, [hint.as_slice()].into_iter().chain(answers));
     }
 }
 
@@ -84,20 +84,20 @@ fn compressed(corpora: &mut Corpora, folder: &Path) {
     for (file, text) in hex_files(folder) {
         let bytes = unhex(&text);
         if file.starts_with("frame") {
-            corpora.add("compressed_frames", bytes);
+            corpora.add("compressed", [&[0], &bytes[..]].concat());
         } else {
-            (0..4).for_each(|which| corpora.add("compression", [&[which, 0, 8], &bytes[..]].concat()));
+            (0..4).for_each(|which| corpora.add("compressed", [&[1, which, 0, 8], &bytes[..]].concat()));
         }
     }
     let text = b"aaaaaaaaaaaaaaaaaaaaaaaabcabcabcabcabc the same again, the same again; the end.".repeat(4);
     for (which, algorithm) in (0u8..).zip(smb_fuzz::compressed::ALONE) {
         let packed = compress::compress(algorithm, &text).expect("shrinks");
-        corpora.add("compression", [&[which], &(text.len() as u16).to_le_bytes()[..], &packed].concat());
+        corpora.add("compressed", [&[1, which], &(text.len() as u16).to_le_bytes()[..], &packed].concat());
         for chained in [false, true] {
             let message = [&[7; 80][..], &text, &[0; 99]].concat();
             let algorithms = vec![algorithm, CompressionAlgorithm::PATTERN_V1];
             let frame = Negotiated { algorithms, chained }.compress(&message, 64).expect("shrinks");
-            corpora.add("compressed_frames", frame);
+            corpora.add("compressed", [&[0], &frame[..]].concat());
         }
     }
 }
@@ -125,8 +125,8 @@ fn by_hand(corpora: &mut Corpora) {
     add("smb_direct", "0001 0001 0000 ff00 00000200 00200000 00001000");
     add("smb_direct", "0001 0001 0001 0000 ff00 ff00 00000000 00001000 00200000 00200000 00001000");
     add("smb_direct", "ff00 0100 0100 0000 00000000 18000000 04000000 00000000 fe534d42");
-    add("credit_windows", "4040 000100 010000 020000 000400 000200 010100 030000 020001 040303 050908");
-    add("channel_sequence", "0700 020000 060000 000900 000000 0e0000 010000 0c0900");
+    add("credit_windows", "00 4040 000100 010000 020000 000400 000200 010100 030000 020001 040303 050908");
+    add("credit_windows", "01 0700 020000 060000 000900 000000 0e0000 010000 0c0900");
     add(
         "server_operations",
         "00000004000001000008001f0000000c00081f0700000000000000000008010000011400081f8000000000000000000108",
