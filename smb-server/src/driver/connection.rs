@@ -40,7 +40,9 @@ pub(crate) struct Conn {
     pub(crate) core: Mutex<Connection>,
     pub(crate) pending: Mutex<Pending<Arc<Cancel>>>,
     pub(super) queue: mpsc::Sender<Box<Outgoing>>,
-    pub(super) slots: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
+    /// A permit is with every request, also while it rests.
+    under_way: Arc<Semaphore>,
     agreed: OnceLock<Arc<Agreed>>,
     /// `None` once the connection is over.
     channels: Mutex<Option<HashMap<u64, Arc<Channel>>>>,
@@ -51,8 +53,36 @@ pub(crate) struct Conn {
     gone: watch::Sender<bool>,
 }
 
+/// A request's place among those under way.
+pub(super) struct Slot {
+    /// `None` while it waits behind an interim response: the limit on those bounds it then.
+    place: Option<OwnedSemaphorePermit>,
+    under_way: OwnedSemaphorePermit,
+}
+
+impl Slot {
+    /// Lets another in, so that who waits keeps nobody's CANCEL out.
+    pub(super) fn rest(&mut self) {
+        self.place = None;
+    }
+
+    /// Takes a place again, for the answer; without one where the connection ends first.
+    pub(super) async fn resume(&mut self, conn: &Conn) {
+        if self.place.is_none() {
+            self.place = conn.place().await;
+        }
+    }
+
+    /// What is held until the answer has left.
+    pub(super) fn into_held(self) -> Vec<OwnedSemaphorePermit> {
+        self.place.into_iter().chain([self.under_way]).collect()
+    }
+}
+
 /// Where a connection's messages go.
 const QUEUE: usize = 64;
+/// More than any limits let in.
+const MOST_UNDER_WAY: usize = 1 << 28;
 
 impl Conn {
     pub(super) fn new(
@@ -69,6 +99,7 @@ impl Conn {
             core: Mutex::new(Connection::new(limits.max_credits)),
             pending: Mutex::new(Pending::new(waiting)),
             slots: Arc::new(Semaphore::new(limits.max_pending.max(1))),
+            under_way: Arc::new(Semaphore::new(MOST_UNDER_WAY)),
             budget: Arc::new(Semaphore::new(budget(limits.outbound_bytes))),
             agreed: OnceLock::new(),
             channels: Mutex::new(Some(HashMap::new())),
@@ -176,6 +207,25 @@ impl Conn {
     /// Tells whoever waits more than once when the connection is over.
     pub(super) fn watch(&self) -> watch::Receiver<bool> {
         self.gone.subscribe()
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            place = self.slots.clone().acquire_owned() => place.ok(),
+            () = self.gone() => None,
+        }
+    }
+
+    /// A place among the requests under way; `None` when the connection ends first.
+    pub(super) async fn slot(&self) -> Option<Slot> {
+        let place = Some(self.place().await?);
+        Some(Slot { place, under_way: self.under_way.clone().try_acquire_owned().ok()? })
+    }
+
+    /// Resolves when no request is under way.
+    pub(super) async fn idle(&self) {
+        // An error says that the connection is no more.
+        let _ = self.under_way.acquire_many(u32::try_from(MOST_UNDER_WAY).unwrap_or(u32::MAX)).await;
     }
 
     /// Waits for `bytes` of room for an answer.

@@ -10,7 +10,7 @@
 
 use super::{
     cancel::Cancel,
-    connection::Conn,
+    connection::{Conn, Slot},
     request::{Answer, Outcome, Request},
     respond::{self, Draft, Terms, failure},
     writer::Held,
@@ -39,7 +39,6 @@ use std::{
     sync::Arc,
     task::Poll,
 };
-use tokio::sync::OwnedSemaphorePermit;
 
 /// A request that was taken in: its MessageIds are out of the window, and until this is dropped CANCEL finds it.
 pub(super) struct Taken {
@@ -87,12 +86,12 @@ pub(super) struct Job {
     pub(super) parts: Vec<Taken>,
     /// The session whose seal it had.
     pub(super) sealed: Option<Arc<Session>>,
-    pub(super) slot: OwnedSemaphorePermit,
+    pub(super) slot: Slot,
 }
 
 /// Runs a frame's requests and sends their answers.
 pub(super) async fn run(conn: Arc<Conn>, job: Job) {
-    let Job { mut frame, parts, sealed, slot } = job;
+    let Job { mut frame, parts, sealed, mut slot } = job;
     let count = parts.len();
     let compound = count > 1;
     let mut chain = Chain::default();
@@ -105,16 +104,17 @@ pub(super) async fn run(conn: Arc<Conn>, job: Job) {
         };
         let header = taken.header;
         let last = index + 1 == count;
-        let mut part =
-            Part { conn: &conn, header, taken, sealed: sealed.as_ref(), compound, last, drafts: &mut drafts };
+        let sealed = sealed.as_ref();
+        let (drafts, slot) = (&mut drafts, &mut slot);
+        let mut part = Part { conn: &conn, header, taken, sealed, compound, last, drafts, slot };
         if let Some(draft) = part.run(message, &mut chain).await {
-            drafts.push(draft);
+            part.drafts.push(draft);
         }
         if conn.is_gone() {
             return;
         }
     }
-    respond::send(&conn, drafts, sealed, Held(vec![slot])).await;
+    respond::send(&conn, drafts, sealed, Held(slot.into_held())).await;
 }
 
 /// One request of a frame.
@@ -128,6 +128,7 @@ struct Part<'a> {
     last: bool,
     /// The answers to those before it that were not sent yet.
     drafts: &'a mut Vec<Draft>,
+    slot: &'a mut Slot,
 }
 
 impl Part<'_> {
@@ -240,7 +241,7 @@ impl Part<'_> {
     }
 
     /// Runs the handler; one that has to wait gets an interim response after a while — [MS-SMB2] 3.3.4.2 — and can
-    /// mostly be cancelled.
+    /// mostly be cancelled. What may wait for ever is refused where too many do.
     async fn drive(&mut self, request: Request, needs: Needs, terms: &Terms) -> (Outcome, Option<u64>) {
         let cancel = request.cancel.clone();
         if cancel.asked() {
@@ -272,17 +273,27 @@ impl Part<'_> {
             () = later => {}
         }
         let async_id = lock(&conn.pending).go_async(self.taken.header.message_id);
-        if let Some(async_id) = async_id {
-            // What its compound has answered so far does not wait for it.
-            let mut drafts = std::mem::take(self.drafts);
-            drafts.push(terms.interim(conn, async_id));
-            respond::send(conn, drafts, self.sealed.cloned(), Held::default()).await;
+        match async_id {
+            None if needs.wait == Wait::Idle => return (Err(NtStatus::INSUFFICIENT_RESOURCES), None),
+            None => {}
+            Some(async_id) => self.tell(async_id, terms).await,
         }
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            outcome = &mut handler => (outcome, async_id),
-            status = &mut given_up => (Err(status), async_id),
-        }
+            outcome = &mut handler => outcome,
+            status = &mut given_up => Err(status),
+        };
+        self.slot.resume(conn).await;
+        (outcome, async_id)
+    }
+
+    /// Sends the interim response.
+    async fn tell(&mut self, async_id: u64, terms: &Terms) {
+        // What its compound has answered so far does not wait for it.
+        let mut drafts = std::mem::take(self.drafts);
+        drafts.push(terms.interim(self.conn, async_id));
+        respond::send(self.conn, drafts, self.sealed.cloned(), Held::default()).await;
+        self.slot.rest();
     }
 }
 

@@ -6,8 +6,9 @@
 //!             └ writer ◀── bounded queue of finished messages ◀─┘
 //! ```
 //!
-//! What bounds a client: credits and `slots` bound its requests, the outbound budget its answers. Both are held until the
-//! answer has left, so a client that does not read stops being served.
+//! What bounds a client: credits and `slots` bound its requests, the outbound budget its answers. All are held until the
+//! answer has left, so a client that does not read stops being served; but who waits behind an interim response has given
+//! credits and slot back, and a limit of its own.
 
 mod cancel;
 mod connection;

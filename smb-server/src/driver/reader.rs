@@ -1,7 +1,7 @@
 //! The task that receives: takes frames in and starts their requests.
 
 use super::{
-    connection::{Conn, end_session, ended},
+    connection::{Conn, Slot, end_session, ended},
     job::{self, Job, Taken},
     respond,
     traffic::Traffic,
@@ -23,9 +23,7 @@ use smb_proto::{
 };
 use smb_transport::{Halves, INITIAL_LIMIT, IoBuf, Received, RecvHalf, SendHalf, Transport};
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{
-    runtime::Handle as Runtime, sync::OwnedSemaphorePermit, sync::watch, task::JoinHandle, time::Instant,
-};
+use tokio::{runtime::Handle as Runtime, sync::watch, task::JoinHandle, time::Instant};
 
 /// Frames up to this size are opened and begun in the reader itself; larger ones get a task of their own, so that
 /// their bytes are hashed and copied on another core.
@@ -86,8 +84,7 @@ async fn finish(conn: &Conn, receiver: Box<dyn RecvHalf>, writer: JoinHandle<Box
     let limits = &conn.shared.config.limits;
     if !conn.is_gone() {
         lock(&conn.pending).idle().for_each(|cancel| cancel.cancel());
-        let all = u32::try_from(limits.max_pending.max(1)).unwrap_or(u32::MAX);
-        let idle = tokio::time::timeout(limits.drain, conn.slots.acquire_many(all));
+        let idle = tokio::time::timeout(limits.drain, conn.idle());
         tokio::select! {
             _ = idle => {}
             () = conn.gone() => {}
@@ -201,8 +198,8 @@ impl Intake<'_> {
     }
 
     /// Starts a job; a short one runs here as far as it gets without waiting.
-    async fn start(&self, make: impl FnOnce(OwnedSemaphorePermit) -> Job) {
-        let Some(slot) = self.slot().await else { return };
+    async fn start(&self, make: impl FnOnce(Slot) -> Job) {
+        let Some(slot) = self.conn.slot().await else { return };
         let job = make(slot);
         let large = job.frame.len() > SMALL || expects_much(&job.parts);
         let job = job::run(self.conn.clone(), job);
@@ -212,7 +209,7 @@ impl Intake<'_> {
     async fn sealed(&self, frame: IoBuf) -> Result<(), PeerViolation> {
         let (header, _) = TransformHeader::parse(&frame)?;
         let channel = self.conn.channel(header.session_id).ok_or(PeerViolation::BadSeal)?;
-        let Some(slot) = self.slot().await else { return Ok(()) };
+        let Some(slot) = self.conn.slot().await else { return Ok(()) };
         let conn = self.conn.clone();
         let session = channel.session.clone();
         let large = frame.len() > SMALL;
@@ -233,14 +230,6 @@ impl Intake<'_> {
         };
         begin(job, large).await;
         Ok(())
-    }
-
-    /// A place among the requests under way; `None` when the connection ends first.
-    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
-            slot = self.conn.slots.clone().acquire_owned() => slot.ok(),
-            () = self.conn.gone() => None,
-        }
     }
 }
 

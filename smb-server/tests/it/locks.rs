@@ -1,7 +1,7 @@
 //! Byte-range locks between two clients.
 
 use crate::peer::*;
-use smb_proto::{command::Command, compound, msg::*, status::NtStatus};
+use smb_proto::{command::Command, compound, header::Header, msg::*, status::NtStatus};
 
 fn request(file_id: FileId, offset: u64, length: u64, flags: LockFlags) -> LockRequest {
     let locks = vec![LockElement { offset, length, flags }];
@@ -96,4 +96,32 @@ async fn arrays_are_locked_as_a_whole_and_checked() {
     assert_eq!(lock(&mut two, &many(vec![beyond])).await, Err(NtStatus::INVALID_LOCK_RANGE));
     let unlock = request(second, 16, 1, LockFlags::UNLOCK);
     assert_eq!(lock(&mut two, &unlock).await, Err(NtStatus::RANGE_NOT_LOCKED));
+}
+
+/// However many locks wait, a CANCEL is heard, and so is that the client has gone.
+#[tokio::test]
+async fn locks_that_wait_keep_nobody_out() {
+    let server = server(memory(), |builder| builder.limits(|limits| limits.max_pending = 4));
+    let mut one = Peer::ready(&server).await;
+    let first = one.file("f").await;
+    lock(&mut one, &request(first, 0, 10, LockFlags::EXCLUSIVE_LOCK.with(NOW))).await.unwrap();
+    let mut two = Peer::ready(&server).await;
+    let second = two.create(&create("f", CreateDisposition::OPEN)).await.unwrap().file_id;
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        ids.push(two.send(&request(second, number, 1, LockFlags::EXCLUSIVE_LOCK), 1).await);
+        let expected = if number < 2 { NtStatus::PENDING } else { NtStatus::INSUFFICIENT_RESOURCES };
+        assert_eq!(two.recv().await.status(), expected);
+    }
+    let mut cancel = Header::request(Command::CANCEL, ids[0]);
+    cancel.session_id = two.session;
+    two.raw(&compound::single(&cancel, &CancelRequest)).await;
+    assert_eq!(two.answer(ids[0]).await.status(), NtStatus::CANCELLED);
+    drop(two);
+    watched(async {
+        while server.sessions() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
