@@ -27,6 +27,8 @@ use std::time::Duration;
 
 const USER: &str = "alice";
 const PASSWORD: &str = "Passw0rd";
+/// The longest frame that the server takes: its READs and WRITEs, and what is around their data.
+const LONGEST: usize = (1 << 16) + (64 << 10);
 /// What two clients, their files and their answers may take at a time.
 const LIMIT: usize = 24 << 20;
 
@@ -42,7 +44,7 @@ struct World {
 fn server(choices: &mut Source<'_>) -> (Handle, Incomings, u16) {
     let policies = choices.u8();
     let policy = |on: bool| if on { Policy::Required } else { Policy::Allowed };
-    let maximum = choices.pick(&[64, 1, 2, 8]).unwrap_or(8);
+    let maximum = choices.pick(&[12, 1, 2, 8]).unwrap_or(8);
     let (consumer, incomings) = ReaderConsumer::new();
     let options = StreamOptions { window: 8192, ..StreamOptions::default() };
     let server = Server::builder()
@@ -54,7 +56,8 @@ fn server(choices: &mut Source<'_>) -> (Handle, Incomings, u16) {
         .max_io(1 << 16)
         .limits(|limits| {
             limits.max_transact = 1 << 16;
-            limits.max_pending = 8;
+            // More than there are credits: no answer can be held up by what the client itself asked for.
+            limits.max_pending = 13;
             limits.outbound_bytes = 1 << 17;
             limits.async_bytes = 1 << 16;
             limits.max_sessions = 3;

@@ -145,10 +145,12 @@ impl Peer {
             sealer.seal.seal(nonce, session.unwrap_or(0), &mut whole).expect("can be sealed");
             whole
         });
+        let wire = wire.as_deref().unwrap_or(&frame);
+        let fate = if wire.len() > super::LONGEST { Fate::Fatal } else { fate };
         if fate == Fate::Served {
-            self.model.sent(&frame, wire.is_some(), &self.logins);
+            self.model.sent(&frame, sealer.is_some(), &self.logins);
         }
-        self.post(wire.as_deref().unwrap_or(&frame)).await;
+        self.post(wire).await;
         if fate == Fate::Fatal {
             self.must_end(files).await;
         } else if ends_session(&frame) {
