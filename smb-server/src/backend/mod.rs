@@ -233,8 +233,8 @@ pub trait Handle: Any + Send + Sync {
         Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
     }
 
-    /// The open ends. `orderly` says that the client closed it over a live session; else the session or
-    /// connection was lost.
+    /// The open ends. `orderly` says that the client closed it over a live session; else the session or connection was
+    /// lost. Where that happens while an orderly close waits, its future is dropped and a disorderly one follows.
     fn close(&self, orderly: bool) -> BoxFuture<'_, Result<()>> {
         let _ = orderly;
         Box::pin(async { Ok(()) })

@@ -259,8 +259,8 @@ fn budget(bytes: usize) -> usize {
 }
 
 /// Ends an open: gives its place up, removes the file where it was the last and that was asked for, and tells the back
-/// end. `orderly` says that the client closed it.
-pub(crate) async fn close_open(open: &Open, orderly: bool) -> Result<(), NtStatus> {
+/// end. `client` is the connection over which the client closed it; none where it was lost.
+pub(crate) async fn close_open(open: &Open, client: Option<&Conn>) -> Result<(), NtStatus> {
     times::closing(open).await;
     let Some(claim) = open.take_claim() else { return Err(NtStatus::FILE_CLOSED) };
     open.locker.end();
@@ -274,7 +274,15 @@ pub(crate) async fn close_open(open: &Open, orderly: bool) -> Result<(), NtStatu
         Released::DeleteStream => open.handle.remove().await,
         Released::Delete(_deleting) => open.handle.remove_file().await.inspect(|()| open.tell_removed()),
     };
-    let closed = open.handle.close(orderly).await;
+    let closed = match client {
+        None => open.handle.close(false).await,
+        // It may wait for the consumer of a stream, who is to know that there is nobody any more to hear of it.
+        Some(conn) => tokio::select! {
+            biased;
+            closed = open.handle.close(true) => closed,
+            () = conn.gone() => open.handle.close(false).await,
+        },
+    };
     if let Err(status) = removed {
         tracing::info!(%status, "a file that was to be deleted stays");
     }
@@ -288,6 +296,6 @@ pub(crate) async fn end_session(shared: &Shared, session: &Session) {
     }
     shared.sessions.remove(session.id);
     for open in session.opens.close() {
-        let _ = close_open(&open, false).await;
+        let _ = close_open(&open, None).await;
     }
 }

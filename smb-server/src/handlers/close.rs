@@ -18,7 +18,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     let wanted = close.flags.contains(CloseFlags::POSTQUERY_ATTRIB);
     times::closing(&open).await;
     let metadata = if wanted { times::metadata(&open).await.ok() } else { None };
-    close_open(&open, true).await?;
+    close_open(&open, Some(&request.conn)).await?;
     Ok(Answer::of(&metadata.map_or_else(CloseResponse::default, response)).on(open.id))
 }
 

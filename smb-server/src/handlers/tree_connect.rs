@@ -58,7 +58,7 @@ pub(crate) async fn disconnect(request: &Request) -> Outcome {
     let session = request.session()?;
     let tree = session.trees.disconnect(request.header.tree_id()).ok_or(NtStatus::NETWORK_NAME_DELETED)?;
     for open in session.opens.remove_tree(tree.id) {
-        let _ = close_open(&open, false).await;
+        let _ = close_open(&open, None).await;
     }
     Ok(Answer::of(&TreeDisconnectResponse))
 }

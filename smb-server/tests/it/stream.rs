@@ -155,12 +155,13 @@ async fn every_other_end_aborts() {
     }
 }
 
-/// A consumer that never decides.
-struct Undecided;
+/// A consumer that never decides, and takes note that it need not any more.
+#[derive(Clone, Default)]
+struct Undecided(Arc<Mutex<Option<AbortReason>>>);
 
 impl StreamConsumer for Undecided {
     fn begin<'a>(&'a self, _: &'a str, _: &'a Caller) -> BoxFuture<'a, Result<Box<dyn Sink>, NtStatus>> {
-        Box::pin(async { Ok(Box::new(Self) as Box<dyn Sink>) })
+        Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn Sink>) })
     }
 }
 
@@ -173,15 +174,18 @@ impl Sink for Undecided {
         Box::pin(std::future::pending())
     }
 
-    fn abort(self: Box<Self>, _: AbortReason) -> BoxFuture<'static, ()> {
+    fn abort(self: Box<Self>, reason: AbortReason) -> BoxFuture<'static, ()> {
+        *self.0.lock().unwrap() = Some(reason);
         Box::pin(async {})
     }
 }
 
-/// The final answer to the FLUSH does not wait for the CLOSE behind it.
+/// The final answer to the FLUSH does not wait for the CLOSE behind it; and where the client goes, the consumer hears of it.
 #[tokio::test]
 async fn a_close_that_waits_for_the_consumer_says_so() {
-    let server = server(Share::new("data", StreamShare::new(Undecided, StreamOptions::default())), |b| b);
+    let undecided = Undecided::default();
+    let share = StreamShare::new(undecided.clone(), StreamOptions::default());
+    let server = server(Share::new("data", share), |builder| builder);
     let mut peer = Peer::ready(&server).await;
     let mut builder = compound::Builder::new();
     let mut request = create("vm", CreateDisposition::CREATE);
@@ -206,4 +210,12 @@ async fn a_close_that_waits_for_the_consumer_says_so() {
     peer.raw(&compound::single(&cancel, &CancelRequest)).await;
     let late = [(flush.message_id, NtStatus::CANCELLED), (close.message_id, NtStatus::PENDING)];
     assert_eq!(headers(peer.recv().await), late);
+    drop(peer);
+    watched(async {
+        while undecided.0.lock().unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(*undecided.0.lock().unwrap(), Some(AbortReason::Lost));
 }
