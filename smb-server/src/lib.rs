@@ -33,6 +33,8 @@ mod entropy;
 mod handlers;
 mod keylog;
 mod listener;
+#[cfg(feature = "lock-times")]
+mod lock_times;
 mod pipe;
 mod server;
 mod share;
@@ -47,6 +49,8 @@ pub mod fuzzing {
 
 pub use config::{Config, Interface, Limits, Policy};
 pub use driver::Traffic;
+#[cfg(feature = "lock-times")]
+pub use lock_times::lock_times;
 pub use server::{BuildError, Builder, Handle, Server};
 pub use share::Share;
 pub use users::Users;

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
-"""One connection: smb-client + smb-server beside smbclient + smbd and iperf3, in interleaved rounds.
+"""One connection: smb-client + smb-server beside a bare copy over TCP, smbclient + smbd and iperf3, in interleaved rounds.
 
-    tests/bench/compare.py [--rounds 5] [--size 1024] [--modes plain,signed,sealed] [--smoke]
+    tests/bench/compare.py [--rounds 7] [--size 1024] [--modes plain,signed,sealed] [--smoke]
 
-Downloads go from a file on tmpfs to /dev/null, uploads from a file on tmpfs over an existing file on tmpfs, so that neither
-side waits for a disk and no side allocates pages. Times are those of the whole client process (start, connection,
-authentication, transfer, end), minus nothing. Prints Markdown: medians over the rounds of the ratio to iperf3's one stream in the
-same round, of the ratio of ours to Samba's, and of CPU seconds per GiB of client and server.
+Rows name source and sink; no row waits for a disk:
+    file to null        a file on tmpfs, shared; to /dev/null at the client
+    file to file        a file on tmpfs at the client; over a file on tmpfs that is there, which everybody empties first
+    memory to null      a file of a memory share; to /dev/null at the client
+    file to memory      a file on tmpfs at the client; over a file of a memory share
+The bare copy (tests/examples/raw_copy.rs) reads, sends, receives and writes the same blocks with blocking calls and no protocol.
+Times are those of the whole client process (start, connection, authentication, transfer, end). Prints Markdown: medians over the
+rounds of the ratio to the bare copy, to Samba and to iperf3's one stream in the same round, and CPU seconds per GiB.
+Needs `cargo build --release --bins --examples`, smbd, smbclient, iperf3.
 """
 import argparse
 import json
@@ -24,6 +29,9 @@ import peers
 
 TICKS = os.sysconf("SC_CLK_TCK")
 GIB = 1 << 30
+# Name, whether the client gets, whether the server's side is memory.
+ROWS = [("file to null", True, False), ("file to file", False, False), ("memory to null", True, True),
+        ("file to memory", False, True)]
 
 
 def cpu_of(pid):
@@ -39,11 +47,11 @@ def cpu_of(pid):
     return total
 
 
-def timed(words, server, **kind):
+def timed(words, server):
     """Runs a client; returns wall seconds and CPU seconds of client and server."""
     server_before, before = cpu_of(server), resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kind)
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     wall = time.monotonic() - start
     if done.returncode or "NT_STATUS_" in done.stdout:
         raise RuntimeError(f"{' '.join(map(str, words))}: exit {done.returncode}\n{done.stdout}")
@@ -54,30 +62,77 @@ def timed(words, server, **kind):
 
 
 class Ours:
-    name = "smb-client + smb-server"
+    name = "ours"
 
-    def __init__(self, work, share):
-        self.server = peers.OurServer(work, share=share)
+    def __init__(self, work, share, local):
+        self.server = peers.OurServer(work, "--memory-share", "memory", share=share)
+        for name in ("source", "sink"):
+            subprocess.run([peers.ours("smb-client"), "put", local, self.url("memory", name), "--quiet"], check=True)
 
-    def words(self, mode, direction, local):
-        url = f"smb://{peers.USER}:{peers.PASSWORD}@127.0.0.1:{self.server.port}/share/"
+    def url(self, share, name):
+        return f"smb://{peers.USER}:{peers.PASSWORD}@127.0.0.1:{self.server.port}/{share}/{name}"
+
+    def words(self, mode, gets, memory, local):
+        share = "memory" if memory else "share"
         protect = {"plain": ["--signing", "off"], "signed": ["--signing", "required"], "sealed": ["--encrypt"]}[mode]
-        if direction == "download":
-            return [peers.ours("smb-client"), "get", url + "source", "/dev/null", "--quiet", *protect]
-        return [peers.ours("smb-client"), "put", local, url + "sink", "--quiet", *protect]
+        moves = ["get", self.url(share, "source"), "/dev/null"] if gets else ["put", local, self.url(share, "sink")]
+        return [peers.ours("smb-client"), *moves, "--quiet", *protect]
+
+    def pid(self, _):
+        return self.server.proc.pid
+
+    def end(self):
+        self.server.stop()
 
 
 class Samba:
-    name = "smbclient + smbd"
+    name = "Samba"
 
-    def __init__(self, work, share):
+    def __init__(self, work, share, _):
         self.server = peers.Smbd(work, share=share)
 
-    def words(self, mode, direction, local):
+    def words(self, mode, gets, memory, local):
+        if memory:
+            return None
         protect = {"plain": "off", "signed": "sign", "sealed": "encrypt"}[mode]
-        command = "get source /dev/null" if direction == "download" else f"put {local} sink"
+        command = "get source /dev/null" if gets else f"put {local} sink"
         return [peers.tool("smbclient"), "-s", "/dev/null", "//127.0.0.1/share", "-p", str(self.server.port), "-U",
                 f"{peers.USER}%{peers.PASSWORD}", "-m", "SMB3_11", f"--client-protection={protect}", "-c", command]
+
+    def pid(self, _):
+        return self.server.proc.pid
+
+    def end(self):
+        self.server.stop()
+
+
+class Bare:
+    """One server for what is given out, one for what is overwritten, one for memory."""
+    name = "bare"
+
+    def __init__(self, _, share, local):
+        self.served = {}
+        for key, what in ((True, False), share / "source"), ((False, False), share / "sink"), (None, f"memory:{local.stat().st_size}"):
+            proc = subprocess.Popen([peers.ours("examples/raw_copy"), "serve", what], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, text=True, start_new_session=True)
+            self.served[key] = proc, proc.stdout.readline().split()[1]
+
+    def of(self, row):
+        _, gets, memory = row
+        return self.served[None if memory else (gets, memory)]
+
+    def words(self, mode, gets, memory, local):
+        if mode != "plain":
+            return None
+        address = self.of((None, gets, memory))[1]
+        return [peers.ours("examples/raw_copy"), *(["get", address, "/dev/null"] if gets else ["put", address, local])]
+
+    def pid(self, row):
+        return self.of(row)[0].pid
+
+    def end(self):
+        for proc, _ in self.served.values():
+            peers.stop(proc)
 
 
 def iperf(seconds):
@@ -107,49 +162,65 @@ def prepare(directory, size):
 
 
 def measure(options):
+    """(bytes per second, CPU seconds per GiB of client and of server) by (row, mode, program): one list entry per round."""
     size = options.size << 20
     tmpfs = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     figures = {}
     with tempfile.TemporaryDirectory(dir=tmpfs) as fast, tempfile.TemporaryDirectory() as work:
         share, local = prepare(fast, size)
-        pairs = [Ours(work, share), Samba(work, share)]
+        programs = []
         try:
+            for program in (Ours, Samba, Bare):
+                programs.append(program(work, share, local))
             for number in range(options.rounds):
-                reference = iperf(1 if options.smoke else 3)
-                figures.setdefault("iperf3", []).append(reference)
-                for mode in options.modes:
-                    for direction in ("download", "upload"):
+                figures.setdefault("iperf3", []).append(iperf(1))
+                for row in ROWS:
+                    for mode in options.modes:
                         # Whoever goes first finds the caches as the other left them: take turns.
-                        for pair in pairs if number % 2 == 0 else pairs[::-1]:
-                            wall, client, server = timed(pair.words(mode, direction, local), pair.server.proc.pid)
-                            figures.setdefault((mode, direction, pair.name), []).append(
-                                (size / wall / reference, client * GIB / size, server * GIB / size))
+                        for program in programs if number % 2 == 0 else programs[::-1]:
+                            words = program.words(mode, *row[1:], local)
+                            if words:
+                                wall, client, server = timed(words, program.pid(row))
+                                figures.setdefault((row[0], mode, program.name), []).append(
+                                    (size / wall, client * GIB / size, server * GIB / size))
                 print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
         finally:
-            for pair in pairs:
-                peers.stop(pair.server.proc)
+            for program in programs:
+                program.end()
     return figures
 
 
 def report(figures, options):
-    rates = [rate * 8e-9 for rate in figures["iperf3"]]
-    print(f"iperf3, one stream: {statistics.median(rates):.1f} Gbit/s ({min(rates):.1f} to {max(rates):.1f} over "
+    middle = statistics.median
+    rates = figures["iperf3"]
+    print(f"iperf3, one stream: {middle(rates) * 8e-9:.1f} Gbit/s ({min(rates) * 8e-9:.1f} to {max(rates) * 8e-9:.1f} over "
           f"{options.rounds} rounds of {options.size} MiB)\n")
-    print("| mode | direction | ours × iperf3 | Samba × iperf3 | ours ÷ Samba | ours CPU-s/GiB client + server | "
-          "Samba CPU-s/GiB client + server |")
-    print("|---|---|---|---|---|---|---|")
-    for mode in options.modes:
-        for direction in ("download", "upload"):
-            ours, samba = (figures[mode, direction, name] for name in (Ours.name, Samba.name))
-            middle = lambda rows, at: statistics.median(row[at] for row in rows)
-            ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, samba))
-            print(f"| {mode} | {direction} | {middle(ours, 0):.2f} | {middle(samba, 0):.2f} | {ratio:.2f} | "
-                  f"{middle(ours, 1):.2f} + {middle(ours, 2):.2f} | {middle(samba, 1):.2f} + {middle(samba, 2):.2f} |")
+    print("| source and sink | mode | ours, Gbit/s | ÷ bare copy | ÷ Samba | ÷ iperf3 | CPU-s/GiB client + server: ours | over plain | bare "
+          "copy | Samba |")
+    print("|---" * 10 + "|")
+    for name, _, _ in ROWS:
+        plain = figures[name, "plain", "ours"] if "plain" in options.modes else None
+        bare = figures.get((name, "plain", "bare"))
+        for mode in options.modes:
+            ours, samba = figures[name, mode, "ours"], figures.get((name, mode, "Samba"))
+
+            def ratio(other):
+                return f"{middle(a[0] / b[0] for a, b in zip(ours, other)):.2f}" if other else ""
+
+            def cpu(rows):
+                return f"{middle(row[1] for row in rows):.2f} + {middle(row[2] for row in rows):.2f}" if rows else ""
+
+            over = ""
+            if plain and mode != "plain":
+                over = " + ".join(f"{middle(a[at] - b[at] for a, b in zip(ours, plain)):.2f}" for at in (1, 2))
+            print(f"| {name} | {mode} | {middle(row[0] for row in ours) * 8e-9:.1f} | {ratio(bare)} | {ratio(samba)} | "
+                  f"{middle(a[0] / b for a, b in zip(ours, rates)):.2f} | {cpu(ours)} | {over} | "
+                  f"{cpu(bare) if mode == 'plain' else ''} | {cpu(samba)} |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--size", type=int, default=1024, help="MiB per transfer")
     parser.add_argument("--modes", default="plain,signed,sealed", type=lambda text: text.split(","))
     parser.add_argument("--smoke", action="store_true", help="one small round: everything runs, nothing is measured")

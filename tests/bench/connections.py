@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Measures what connections cost: connections.py [--idle N] [--cycles N] [--port N] [--profile debug|release]
+"""Measures what connections cost: connections.py [--idle N] [--cycles N] [--profile debug|release]
 
 Time from connect to disconnect (log-on and share connection in between) with one client, and the server's memory
 per idle authenticated connection: the growth of its resident set over the first N, beginning with a warm server.
 Needs `cargo build --release --bins --example connections`.
 """
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -36,15 +37,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("--cycles", type=int, default=500)
-    parser.add_argument("--port", type=int, default=46590)
     parser.add_argument("--profile", default="release")
     options = parser.parse_args()
-    target, address = ROOT / "target" / options.profile, f"127.0.0.1:{options.port}"
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / options.profile
     server = subprocess.Popen(
-        [target / "smb-server", "--listen", address, "--user", "alice:secret", "--memory-share", "scratch"],
+        [target / "smb-server", "--listen", "127.0.0.1:0", "--user", "alice:secret", "--memory-share", "scratch"],
         stdout=subprocess.PIPE, text=True)
     try:
-        server.stdout.readline()
+        address = server.stdout.readline().split()[2]
         warm = client(target, address, options.cycles, 1)
         median = until(warm, "median")
         until(warm, "idle")

@@ -27,9 +27,10 @@ def run(*words, **kind):
     return done.stdout
 
 
-def rust(name):
-    run("cargo", "build", "--quiet", "--manifest-path", HERE / "Cargo.toml", "--target-dir", TARGET, timeout=1800)
-    return TARGET / "debug" / name
+def rust(name, profile="debug"):
+    release = ["--release"] if profile == "release" else []
+    run("cargo", "build", "--quiet", *release, "--manifest-path", HERE / "Cargo.toml", "--target-dir", TARGET, timeout=1800)
+    return TARGET / profile / name
 
 
 def python():

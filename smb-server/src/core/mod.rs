@@ -37,10 +37,20 @@ pub mod tree;
 pub mod watch;
 pub mod write_time;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+/// A lock that is held.
+#[cfg(not(feature = "lock-times"))]
+pub(crate) type Locked<'a, T> = std::sync::MutexGuard<'a, T>;
+/// A lock that is held, and the time that is.
+#[cfg(feature = "lock-times")]
+pub(crate) type Locked<'a, T> = crate::lock_times::Timed<'a, T>;
 
 /// Locks, whatever a task that died inside may have left: every critical section here leaves the state whole at
 /// each step.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> Locked<'_, T> {
+    let guard = mutex.lock().unwrap_or_else(PoisonError::into_inner);
+    #[cfg(feature = "lock-times")]
+    let guard = crate::lock_times::Timed::new(guard);
+    guard
 }

@@ -117,8 +117,8 @@ pub enum Verb {
         #[arg(long, default_value = "1G", value_parser = units::size)]
         size: u64,
         /// Seconds of each random test.
-        #[arg(long, default_value_t = 2)]
-        seconds: u64,
+        #[arg(long, default_value = "2", value_parser = units::seconds)]
+        seconds: Duration,
         /// Files that are created and removed.
         #[arg(long, default_value_t = 2000)]
         files: u32,

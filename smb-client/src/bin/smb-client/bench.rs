@@ -2,6 +2,7 @@
 
 use crate::{
     args::Common,
+    lanes,
     report::{Bar, Failure, gbit},
     units,
     url::Url,
@@ -9,7 +10,7 @@ use crate::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 use smb_client::{
-    Error, File, OpenOptions, Tree,
+    File, OpenOptions, Tree,
     transfer::{MemorySource, NullSink, Summary, download, upload},
 };
 use smb_proto::msg::CreateDisposition;
@@ -21,7 +22,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::task::JoinSet;
 
 /// Bytes of the pattern that is sent over and over.
 const PATTERN: usize = 4 << 20;
@@ -36,7 +36,7 @@ const DEPTHS: [usize; 2] = [1, 32];
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     pub size: u64,
-    pub seconds: u64,
+    pub seconds: Duration,
     pub files: u32,
 }
 
@@ -134,7 +134,8 @@ async fn sequential(common: &Common, tree: &Tree, url: &Url, size: u64) -> Resul
     Ok(vec![up, down])
 }
 
-/// Reads or writes blocks anywhere in the file, `depth` at a time.
+/// Reads or writes blocks anywhere in the file, `depth` at a time, all from one task, as a caller with that many requests in
+/// hand would.
 async fn at_random(
     file: &File,
     operation: &'static str,
@@ -144,11 +145,10 @@ async fn at_random(
     let blocks = plan.size / u64::try_from(BLOCK).unwrap_or(u64::MAX);
     let data = Bytes::from(pattern()).slice(..BLOCK);
     let started = Instant::now();
-    let until = started + Duration::from_secs(plan.seconds);
-    let mut workers: JoinSet<Result<Vec<u32>, Error>> = JoinSet::new();
-    for worker in 0..depth {
+    let until = started + plan.seconds;
+    let lanes = (0..depth).map(|worker| {
         let (file, data, mut places) = (file.clone(), data.clone(), Places::new(worker));
-        workers.spawn(async move {
+        async move {
             let mut latencies = Vec::new();
             while Instant::now() < until {
                 let began = Instant::now();
@@ -161,12 +161,9 @@ async fn at_random(
                 latencies.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
             }
             Ok(latencies)
-        });
-    }
-    let mut latencies = Vec::new();
-    while let Some(worker) = workers.join_next().await {
-        latencies.extend(worker.unwrap_or_else(|_| Ok(Vec::new()))?);
-    }
+        }
+    });
+    let mut latencies = lanes::run(lanes).await?.concat();
     let elapsed = started.elapsed();
     latencies.sort_unstable();
     Ok(Random { operation, depth, elapsed, latencies })
@@ -188,14 +185,13 @@ impl Places {
     }
 }
 
-/// Creates empty files and removes them, `depth` at a time.
+/// Creates empty files and removes them, `depth` at a time, all from one task.
 async fn create_and_remove(tree: &Tree, path: &str, depth: usize, count: u32) -> Result<Files, Failure> {
     let started = Instant::now();
     let next = Arc::new(AtomicU32::new(0));
-    let mut workers: JoinSet<Result<(), Error>> = JoinSet::new();
-    for _ in 0..depth {
+    let lanes = (0..depth).map(|_| {
         let (tree, path, next) = (tree.clone(), path.to_owned(), next.clone());
-        workers.spawn(async move {
+        async move {
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 if n >= count {
@@ -205,11 +201,9 @@ async fn create_and_remove(tree: &Tree, path: &str, depth: usize, count: u32) ->
                 tree.write(&name, Bytes::new()).await?;
                 tree.remove_file(&name).await?;
             }
-        });
-    }
-    while let Some(worker) = workers.join_next().await {
-        worker.unwrap_or(Ok(()))?;
-    }
+        }
+    });
+    lanes::run(lanes).await?;
     Ok(Files { depth, count, elapsed: started.elapsed() })
 }
 

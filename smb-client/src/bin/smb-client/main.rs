@@ -7,6 +7,7 @@ mod bench;
 mod copy;
 mod cp;
 mod files;
+mod lanes;
 mod migrate;
 mod reach;
 mod report;

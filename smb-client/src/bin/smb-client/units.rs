@@ -1,4 +1,6 @@
-//! Sizes and rates, as people write them.
+//! Sizes, rates and times, as people write them.
+
+use std::time::Duration;
 
 /// Bytes: `4096`, `64K`, `1G`; powers of 1024.
 pub fn size(text: &str) -> Result<u64, String> {
@@ -33,6 +35,12 @@ pub fn rate(text: &str) -> Result<u64, String> {
         0 => Err(WRONG.to_owned()),
         rate => Ok(rate),
     }
+}
+
+/// A time in seconds, such as 2 or 0.5.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is missing".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -76,6 +84,8 @@ mod tests {
             (rate("1Gbit"), rate("20MB"), rate("8kbit/s")),
             (Ok(125_000_000), Ok(20_000_000), Ok(1_000))
         );
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert!(seconds("-1").is_err() && seconds("1s").is_err());
         assert!(rate("1G").is_err() && rate("4bit").is_err() && rate("fast").is_err());
         assert_eq!((show(0), show(1536), show(1 << 30)), ("0 B".into(), "1.5 KiB".into(), "1.0 GiB".into()));
     }
