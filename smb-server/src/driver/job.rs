@@ -91,19 +91,25 @@ pub(super) struct Job {
 
 /// Runs a frame's requests and sends their answers.
 pub(super) async fn run(conn: Arc<Conn>, job: Job) {
-    let Job { mut frame, parts, sealed, mut slot } = job;
+    let Job { frame, parts, sealed, mut slot } = job;
     let count = parts.len();
     let compound = count > 1;
+    let mut frame = Some(frame);
     let mut chain = Chain::default();
     let mut drafts = Vec::with_capacity(parts.len());
     for (index, taken) in parts.into_iter().enumerate() {
-        let message = if compound {
-            IoBuf::copied(frame.get(taken.range.clone()).unwrap_or(&[]))
-        } else {
-            std::mem::replace(&mut frame, IoBuf::alloc(0))
+        let last = index + 1 == count;
+        let range = taken.range.clone();
+        let whole = if last { frame.take() } else { None };
+        let message = match (whole, &frame) {
+            (Some(mut whole), _) => {
+                whole.narrow(range);
+                whole
+            }
+            (None, Some(frame)) => part_of(&conn, frame, range),
+            (None, None) => return,
         };
         let header = taken.header;
-        let last = index + 1 == count;
         let sealed = sealed.as_ref();
         let (drafts, slot) = (&mut drafts, &mut slot);
         let mut part = Part { conn: &conn, header, taken, sealed, compound, last, drafts, slot };
@@ -115,6 +121,14 @@ pub(super) async fn run(conn: Arc<Conn>, job: Job) {
         }
     }
     respond::send(&conn, drafts, sealed, Held(slot.into_held())).await;
+}
+
+/// A request of a compound in a buffer of its own.
+fn part_of(conn: &Conn, frame: &IoBuf, range: Range<usize>) -> IoBuf {
+    let part = frame.get(range).unwrap_or(&[]);
+    let mut message = conn.buffers.buffer(part.len());
+    message.copy_from_slice(part);
+    message
 }
 
 /// One request of a frame.

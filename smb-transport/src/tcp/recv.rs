@@ -9,17 +9,26 @@
 
 use super::{align::Alignment, frame};
 use crate::{BoxFuture, Buffers, INITIAL_LIMIT, IoBuf, Received, RecvHalf, TransportError};
-use std::{io::ErrorKind, sync::Arc};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf};
 
-/// Bytes read ahead at most. Of a large message no more than this is copied.
-const STAGE: usize = 16 * 1024;
+/// Bytes read ahead at most, where messages are small: many of them come with one system call.
+const MANY: usize = 64 * 1024;
+/// Bytes read ahead at most behind a large message. Of the next one no more than this is copied.
+const FEW: usize = 16 * 1024;
 
 pub(super) struct TcpReceiver {
     stream: OwnedReadHalf,
     buffers: Arc<dyn Buffers>,
     limit: usize,
     stage: Stage,
+    /// How much is read ahead.
+    ahead: usize,
     /// The message under way, and how much of it is there.
     body: Option<(IoBuf, usize)>,
     alignment: Alignment,
@@ -27,17 +36,17 @@ pub(super) struct TcpReceiver {
     end: Option<Result<(), TransportError>>,
 }
 
-/// Bytes read and not used yet.
+/// Bytes read and not used yet, in a buffer of the pool.
 #[derive(Default)]
 struct Stage {
-    bytes: Box<[u8]>,
+    bytes: Option<IoBuf>,
     start: usize,
     end: usize,
 }
 
 impl Stage {
     fn ready(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or(&[])
+        self.bytes.as_ref().and_then(|bytes| bytes.get(self.start..self.end)).unwrap_or(&[])
     }
 
     fn consume(&mut self, count: usize) {
@@ -49,15 +58,13 @@ impl Stage {
         *self = Self::default();
     }
 
-    /// Room behind what is there, all of the stage where nothing is.
-    fn room(&mut self) -> &mut [u8] {
-        if self.bytes.is_empty() {
-            self.bytes = vec![0; STAGE].into_boxed_slice();
-        }
-        self.bytes.copy_within(self.start..self.end, 0);
+    /// Room for up to `size` bytes, with what is there; all of it where nothing is.
+    fn room(&mut self, buffers: &dyn Buffers, size: usize) -> &mut [u8] {
+        let bytes = self.bytes.get_or_insert_with(|| buffers.buffer(MANY));
+        bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        self.bytes.get_mut(self.end..).unwrap_or(&mut [])
+        bytes.get_mut(self.end..size.max(self.end)).unwrap_or(&mut [])
     }
 }
 
@@ -65,7 +72,7 @@ impl TcpReceiver {
     pub(super) fn new(stream: OwnedReadHalf, buffers: Arc<dyn Buffers>) -> Self {
         let stage = Stage::default();
         let alignment = Alignment::default();
-        Self { stream, buffers, limit: INITIAL_LIMIT, stage, body: None, alignment, end: None }
+        Self { stream, buffers, limit: INITIAL_LIMIT, stage, ahead: MANY, body: None, alignment, end: None }
     }
 
     async fn next(&mut self) -> Result<Option<Received>, TransportError> {
@@ -109,6 +116,7 @@ impl TcpReceiver {
         if len > self.limit {
             return Err(TransportError::TooLong { len, limit: self.limit });
         }
+        self.ahead = if len > FEW { FEW } else { MANY };
         self.stage.consume(frame::PREFIX);
         let ready = self.stage.ready();
         let ready = ready.get(..len).unwrap_or(ready);
@@ -135,24 +143,30 @@ impl TcpReceiver {
     }
 
     async fn read_stage(&mut self) -> Result<(), TransportError> {
-        let count = if self.stage.ready().is_empty() {
-            match self.stream.try_read(self.stage.room()) {
-                // Many connections are idle most of the time: those hold no stage.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.stage.release();
-                    return Ok(self.stream.readable().await?);
-                }
-                read => read?,
-            }
-        } else {
-            self.stream.read(self.stage.room()).await?
-        };
+        if self.stage.ready().is_empty() && !self.is_readable().await? {
+            // Many connections are idle most of the time: those hold no stage.
+            self.stage.release();
+            self.stream.readable().await?;
+        }
+        let count = self.stream.read(self.stage.room(self.buffers.as_ref(), self.ahead)).await?;
         match count {
             0 if self.stage.ready().is_empty() => self.end = Some(Ok(())),
             0 => return Err(TransportError::Cut),
             count => self.stage.end += count,
         }
         Ok(())
+    }
+
+    /// Whether there may be something to read, as far as is known without a system call: a read that did not fill its
+    /// buffer has emptied the socket.
+    async fn is_readable(&self) -> Result<bool, TransportError> {
+        let mut readable = pin!(self.stream.readable());
+        poll_fn(|cx| match readable.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(done.map(|()| true)),
+            Poll::Pending => Poll::Ready(Ok(false)),
+        })
+        .await
+        .map_err(TransportError::from)
     }
 }
 

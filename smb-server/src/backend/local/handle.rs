@@ -49,6 +49,8 @@ pub(super) struct Open {
     stream: Option<Stream>,
     /// What this handle asked to be kept free; shown of an empty file, whose blocks may be for its attributes only.
     reserved: AtomicU64,
+    /// Nothing has to wait for a disk.
+    in_memory: bool,
 }
 
 impl Drop for Open {
@@ -62,6 +64,7 @@ impl Open {
         let key = got.stat.key();
         let place = got.spot.map(|spot| share.places.enter(key, spot)).transpose()?;
         let directory = got.stat.kind() == Kind::Directory;
+        let in_memory = share.in_memory == Some(key.volume);
         let (fd, path_only, stream) = (got.fd, got.path_only, got.stream.map(Stream::new));
         Ok(Self {
             share,
@@ -73,6 +76,7 @@ impl Open {
             listing: Listing::default(),
             stream,
             reserved: AtomicU64::new(0),
+            in_memory,
         })
     }
 
@@ -261,6 +265,14 @@ impl LocalHandle {
         blocking(move || work(&open)).await
     }
 
+    /// Runs `work`, which is short: here, where nothing has to wait for a disk.
+    async fn brief<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Open) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.0.in_memory { work(&self.0) } else { self.run(work).await }
+    }
+
     /// Runs `work` on two files of the host.
     async fn with_other<T: Send + 'static>(
         &self,
@@ -289,14 +301,18 @@ impl Handle for LocalHandle {
             if let Some(stream) = &self.0.stream {
                 return stream.read(&self.0.fd, offset, buf);
             }
-            let done = match io::read_now(self.0.data()?, offset, &mut buf)? {
-                Now::All(len) => {
-                    buf.truncate(len);
-                    return Ok(buf);
+            let done = if self.0.in_memory {
+                0
+            } else {
+                match io::read_now(self.0.data()?, offset, &mut buf)? {
+                    Now::All(len) => {
+                        buf.truncate(len);
+                        return Ok(buf);
+                    }
+                    Now::Some(done) => done,
                 }
-                Now::Some(done) => done,
             };
-            self.run(move |open| {
+            self.brief(move |open| {
                 let len = io::read(open.data()?, offset, done, &mut buf)?;
                 buf.truncate(len);
                 Ok(buf)
@@ -306,14 +322,24 @@ impl Handle for LocalHandle {
     }
 
     fn write(&self, offset: u64, buf: IoBuf, _replay: bool) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(move |open| match &open.stream {
-            Some(stream) => stream.write(&open.share, &open.fd, offset, &buf),
-            None => io::write(open.data()?, offset, &buf),
-        }))
+        Box::pin(async move {
+            let done = match &self.0.stream {
+                None if !self.0.in_memory => io::write_now(self.0.data()?, offset, &buf)?,
+                _ => 0,
+            };
+            if done > 0 && done == buf.len() {
+                return Ok(());
+            }
+            self.brief(move |open| match &open.stream {
+                Some(stream) => stream.write(&open.share, &open.fd, offset, &buf),
+                None => io::write(open.data()?, offset, done, &buf),
+            })
+            .await
+        })
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(|open| match open.path_only {
+        Box::pin(self.brief(|open| match open.path_only {
             true => Ok(()),
             false => fsync(&open.fd).map_err(super::errno::status),
         }))
@@ -373,7 +399,7 @@ impl Handle for LocalHandle {
     }
 
     fn set_metadata(&self, set: SetMetadata) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(move |open| open.with_file(|fd| meta::set(fd, set))))
+        Box::pin(self.brief(move |open| open.with_file(|fd| meta::set(fd, set))))
     }
 
     fn overwrite<'a>(
@@ -387,12 +413,12 @@ impl Handle for LocalHandle {
 
     fn rename<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
         let to = to.to_vec();
-        Box::pin(self.run(move |open| open.rename(&to, replace)))
+        Box::pin(self.brief(move |open| open.rename(&to, replace)))
     }
 
     fn rename_stream<'a>(&'a self, to: &'a str, replace: bool) -> BoxFuture<'a, Result<()>> {
         let to = to.to_owned();
-        Box::pin(self.run(move |open| {
+        Box::pin(self.brief(move |open| {
             open.writable()?;
             let stream = open.stream.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
             stream.rename(&open.share, &open.fd, &to, replace)
@@ -401,15 +427,15 @@ impl Handle for LocalHandle {
 
     fn link<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
         let to = to.to_vec();
-        Box::pin(self.run(move |open| open.link(&to, replace)))
+        Box::pin(self.brief(move |open| open.link(&to, replace)))
     }
 
     fn remove(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(Open::remove))
+        Box::pin(self.brief(Open::remove))
     }
 
     fn remove_file(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.run(Open::remove_file))
+        Box::pin(self.brief(Open::remove_file))
     }
 
     fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {
@@ -418,24 +444,24 @@ impl Handle for LocalHandle {
     }
 
     fn named_streams(&self) -> BoxFuture<'_, Result<Vec<StreamInfo>>> {
-        Box::pin(self.run(|open| extended::streams(&open.fd)))
+        Box::pin(self.brief(|open| extended::streams(&open.fd)))
     }
 
     fn extended_attributes(&self) -> BoxFuture<'_, Result<Vec<ExtendedAttribute>>> {
-        Box::pin(self.run(|open| extended::attributes(&open.fd)))
+        Box::pin(self.brief(|open| extended::attributes(&open.fd)))
     }
 
     fn set_extended_attributes<'a>(&'a self, changes: &'a [ExtendedAttribute]) -> BoxFuture<'a, Result<()>> {
         let changes = changes.to_vec();
-        Box::pin(self.run(move |open| open.with_file(|fd| extended::set_attributes(fd, &changes))))
+        Box::pin(self.brief(move |open| open.with_file(|fd| extended::set_attributes(fd, &changes))))
     }
 
     fn security(&self) -> BoxFuture<'_, Result<Option<Vec<u8>>>> {
-        Box::pin(self.run(Open::security))
+        Box::pin(self.brief(Open::security))
     }
 
     fn set_security<'a>(&'a self, descriptor: &'a [u8]) -> BoxFuture<'a, Result<()>> {
         let descriptor = descriptor.to_vec();
-        Box::pin(self.run(move |open| open.with_file(|fd| extended::set_security(fd, &descriptor))))
+        Box::pin(self.brief(move |open| open.with_file(|fd| extended::set_security(fd, &descriptor))))
     }
 }

@@ -1,16 +1,16 @@
 //! Bytes in and out of a file of the host.
 //!
-//! What the page cache holds is read at once (`RWF_NOWAIT`); everything that may wait for a disk goes to the runtime's
-//! blocking threads, and so does every write: few file systems write without ever waiting.
+//! What can be done without waiting for a disk is done at once (`RWF_NOWAIT`): reading what the page cache holds, and writing
+//! into it, where the file system can tell. The rest goes to the runtime's blocking threads.
 
 use super::errno::status;
 use crate::backend::Result;
 use rustix::{
     fd::AsFd,
-    io::{Errno, ReadWriteFlags, pread, preadv2, pwrite},
+    io::{Errno, ReadWriteFlags, pread, preadv2, pwrite, pwritev2},
 };
 use smb_proto::status::NtStatus;
-use std::io::IoSliceMut;
+use std::io::{IoSlice, IoSliceMut};
 
 /// What a read that must not wait achieved.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,10 +52,25 @@ pub(super) fn read(fd: impl AsFd, offset: u64, mut done: usize, out: &mut [u8]) 
     Ok(done)
 }
 
-/// Writes all of `from`.
-pub(super) fn write(fd: impl AsFd, offset: u64, from: &[u8]) -> Result<()> {
+/// Writes what can be written without waiting; returns how much that was.
+pub(super) fn write_now(fd: impl AsFd, offset: u64, from: &[u8]) -> Result<usize> {
     position(offset, from.len()).ok_or(NtStatus::INVALID_PARAMETER)?;
     let mut done = 0;
+    while let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) {
+        let at = position(offset, done).ok_or(NtStatus::INVALID_PARAMETER)?;
+        match pwritev2(&fd, &[IoSlice::new(rest)], at, ReadWriteFlags::NOWAIT) {
+            Ok(count) if count > 0 => done = done.saturating_add(count),
+            Err(Errno::INTR) => {}
+            // It would wait, or cannot tell. What else is wrong is told when it is tried again.
+            _ => break,
+        }
+    }
+    Ok(done)
+}
+
+/// Writes all of `from`, of which `done` bytes are written.
+pub(super) fn write(fd: impl AsFd, offset: u64, mut done: usize, from: &[u8]) -> Result<()> {
+    position(offset, from.len()).ok_or(NtStatus::INVALID_PARAMETER)?;
     while let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) {
         let at = position(offset, done).ok_or(NtStatus::INVALID_PARAMETER)?;
         match pwrite(&fd, rest, at) {

@@ -9,13 +9,22 @@ use rustix::{
     fd::AsFd,
     fs::{
         AtFlags, FileType, Mode, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_OMIT, fchmod,
-        futimens, statx,
+        fstatfs, futimens, statx,
     },
 };
 use smb_proto::{
     msg::{FileAttributes, FileTime, FileTimes},
     status::NtStatus,
 };
+
+/// The `f_type` of file systems that keep everything in memory, see statfs(2).
+const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// The volume of an open file, where its file system is one in memory.
+pub(super) fn volume_in_memory(fd: impl AsFd) -> Option<u64> {
+    let kind = fstatfs(&fd).ok()?.f_type;
+    IN_MEMORY.contains(&kind).then(|| Stat::of(&fd).ok().map(|stat| stat.key().volume)).flatten()
+}
 
 /// What was asked of a file at one moment.
 #[derive(Clone, Copy)]

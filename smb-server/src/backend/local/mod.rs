@@ -12,6 +12,8 @@
 //!   file system without those there are none.
 //! - Case: a name is tried as spelled first, then the directory is searched for another spelling, which is remembered:
 //!   see `names`.
+//! - What may wait for a disk is done on the runtime's blocking threads. A file system in memory (tmpfs, ramfs) does not wait, and
+//!   a hop to another thread would take longer than the work: there, what is short is done in the request's own task.
 //! - Between looking at a name and removing or replacing it, a process of the host may put another file there; nothing
 //!   in the kernel's interface closes that gap. It is a gap between files of the share, never out of it.
 
@@ -80,6 +82,8 @@ struct Share {
     attributes: bool,
     /// Held while a named stream is read and written back.
     streams: Mutex<()>,
+    /// The volume of the root, where that is a file system in memory.
+    in_memory: Option<u64>,
 }
 
 impl LocalShare {
@@ -90,6 +94,7 @@ impl LocalShare {
         let attributes = xattr::supported(root.fd());
         let extents = !read_only && ranges::shares_extents(root.fd());
         let (places, streams) = (Places::default(), Mutex::new(()));
+        let in_memory = meta::volume_in_memory(root.fd());
         let share = Share {
             root,
             places,
@@ -99,6 +104,7 @@ impl LocalShare {
             extents,
             attributes,
             streams,
+            in_memory,
         };
         Ok(Self { share: Arc::new(share) })
     }
@@ -159,7 +165,12 @@ impl Backend for LocalShare {
 
     fn open<'a>(&'a self, _: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {
         let (share, wish) = (Arc::clone(&self.share), Wish::from(request));
-        Box::pin(blocking(move || share.open(&wish)))
+        Box::pin(async move {
+            match share.in_memory {
+                Some(_) => share.open(&wish),
+                None => blocking(move || share.open(&wish)).await,
+            }
+        })
     }
 
     fn space(&self) -> BoxFuture<'_, Result<Space>> {

@@ -34,7 +34,7 @@ fn write_zeroes(fd: impl AsFd, range: Range<u64>) -> Result<()> {
     let mut at = range.start;
     while at < range.end {
         let now = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(ZEROES.len());
-        io::write(&fd, at, ZEROES.get(..now).unwrap_or_default())?;
+        io::write(&fd, at, 0, ZEROES.get(..now).unwrap_or_default())?;
         at = at.saturating_add(u64::try_from(now).unwrap_or(u64::MAX));
     }
     Ok(())
@@ -135,7 +135,7 @@ mod tests {
     fn holes_are_not_allocated() {
         let file = file(&[7; 4096]);
         file.set_len(1 << 30).unwrap();
-        io::write(&file, 1 << 29, b"x").unwrap();
+        io::write(&file, 1 << 29, 0, b"x").unwrap();
         let found = allocated(&file, 0..1 << 30, 100).unwrap();
         let in_all: u64 = found.iter().map(|range| range.end - range.start).sum();
         assert!(found.iter().any(|range| range.contains(&(1 << 29))) && found[0].start == 0, "{found:?}");

@@ -17,6 +17,13 @@ impl Home {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
+    /// On a file system in memory, where this machine has one.
+    fn in_memory() -> Option<Self> {
+        let home = Self { directory: tempfile::tempdir_in("/dev/shm").ok()? };
+        let known = home.share().share.in_memory.is_some();
+        known.then_some(home)
+    }
+
     fn at(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -36,9 +43,13 @@ impl Home {
 
 /// Runs the common suite, each behaviour in a directory of its own.
 async fn suite(prepare: impl Fn(&LocalShare)) {
+    suite_at(Home::new, prepare).await;
+}
+
+async fn suite_at(home: impl Fn() -> Home, prepare: impl Fn(&LocalShare)) {
     let homes = std::cell::RefCell::new(Vec::new());
     testing::all(|| {
-        let home = Home::new();
+        let home = home();
         let share = home.share();
         prepare(&share);
         homes.borrow_mut().push(home);
@@ -50,6 +61,15 @@ async fn suite(prepare: impl Fn(&LocalShare)) {
 #[tokio::test]
 async fn every_behaviour() {
     suite(|_| {}).await;
+}
+
+#[tokio::test]
+async fn every_behaviour_in_memory() {
+    if Home::in_memory().is_none() {
+        println!("skipped: no file system in memory at /dev/shm");
+        return;
+    }
+    suite_at(|| Home::in_memory().unwrap(), |_| {}).await;
 }
 
 #[tokio::test]
