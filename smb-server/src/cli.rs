@@ -1,6 +1,10 @@
 //! The command line: a contract, since scripts depend on it.
 
+#[cfg(unix)]
+mod descriptors;
 mod file;
+#[cfg(unix)]
+mod status;
 mod values;
 
 use crate::rdma::{self, RdmaAddress};
@@ -119,6 +123,8 @@ async fn serve(mut arguments: Arguments) -> Result<(), Failure> {
     let places = arguments.listen_rdma.clone();
     let mut server = builder(arguments, &access)?.build()?;
     let stop = stop_signal()?;
+    #[cfg(unix)]
+    status::tell_when_asked(server.handle())?;
     let mut ready: Vec<_> =
         server.local_addrs().iter().map(|address| format!("listening tcp {address}")).collect();
     for place in places {
@@ -147,6 +153,11 @@ fn builder(arguments: Arguments, access: &file::Access) -> Result<Builder, Failu
     }
     for address in arguments.listen {
         builder = builder.listen(address);
+    }
+    #[cfg(unix)]
+    {
+        let opens = descriptors::opens();
+        builder = builder.limits(|limits| limits.max_all_opens = limits.max_all_opens.min(opens));
     }
     for Pair { name, password } in arguments.user {
         builder = builder.user(&name, &password);

@@ -56,6 +56,9 @@ pub struct Limits {
     pub max_trees: usize,
     /// Opens of one session.
     pub max_opens: usize,
+    /// Opens of all sessions together; no user has more than are left for others. Those of a directory each take a file descriptor or two of the process: where it may
+    /// have few, `smb-server` lowers this, so that connections can always be accepted.
+    pub max_all_opens: usize,
     /// Bytes of answers one connection may have waiting; a READ waits for its share before it is begun.
     pub outbound_bytes: usize,
     /// Requests of one connection that may be under way; half as many may wait behind an interim response besides. Beyond
@@ -83,12 +86,58 @@ impl Default for Limits {
             max_sessions: 64,
             max_trees: 256,
             max_opens: 16_384,
+            max_all_opens: 262_144,
             outbound_bytes: 64 << 20,
             max_pending: 2048,
             async_bytes: 64 << 20,
             interim_after: Duration::from_millis(10),
             drain: Duration::from_secs(10),
         }
+    }
+}
+
+const KIB: u64 = 1 << 10;
+/// What a frame may hold beyond what its credits pay for, or beyond its payload: headers, descriptors, names.
+pub(crate) const OVERHEAD: usize = 64 << 10;
+/// What one request takes beyond its data and answer: its task, its buffers' head-room and slack.
+const REQUEST: u64 = 16 * KIB;
+/// What one open takes: tables, names, the storage's handle, a listing that has begun.
+const OPEN: u64 = 8 * KIB;
+/// What a connection takes that does nothing: tasks, queues, a staged read.
+const CONNECTION: u64 = 64 * KIB;
+/// Free memory that a pool keeps ([`smb_transport::Pool`]), and what else is there once.
+const ONCE: u64 = (256 + 64) << 20;
+
+impl Limits {
+    /// A bound on the server's memory, in bytes, while so many connections are there on which nobody has authenticated,
+    /// so many on which somebody has, and so many opens, whatever all of them do. Files in a memory share, watched
+    /// directories (at most 64 KiB of changes each) and byte-range locks (8192 of a file) come on top.
+    ///
+    /// ```text
+    ///   once          256 MiB of free buffers in the pool, 64 MiB for all that is fixed
+    ///   unproven      32 requests of INITIAL_LIMIT bytes
+    ///   authenticated received: max_credits × 64 KiB + async_bytes + one frame of max(max_io, max_transact)
+    ///                 to send:  outbound_bytes
+    ///                 requests: max_pending × 1.5 × (64 KiB + 16 KiB), which needs no credits: overhead, small answers
+    ///   open          8 KiB
+    /// ```
+    /// Received and sent bytes count twice: buffers come in powers of two, and the parts of a compound are copied.
+    pub fn memory_bound(&self, unproven: usize, authenticated: usize, opens: usize) -> u64 {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let unproven = number(unproven.min(self.max_unauthenticated));
+        let authenticated = number(authenticated.min(self.max_connections));
+        let opens = number(opens.min(self.max_all_opens));
+        let early = number(crate::core::connection::EARLY_CREDITS.into());
+        let stranger = early * 2 * (number(smb_transport::INITIAL_LIMIT) + REQUEST);
+        let frame = u64::from(self.max_io.max(self.max_transact)) + number(OVERHEAD);
+        let received = u64::from(self.max_credits) * 64 * KIB + number(self.async_bytes) + frame;
+        let moved = received.saturating_add(number(self.outbound_bytes)).saturating_mul(2);
+        let requests = number(self.max_pending.saturating_add(self.max_pending / 2));
+        let requests = requests.saturating_mul(number(OVERHEAD) + REQUEST);
+        let client = moved.saturating_add(requests).saturating_add(CONNECTION);
+        ONCE.saturating_add(unproven.saturating_mul(stranger + CONNECTION))
+            .saturating_add(authenticated.saturating_mul(client))
+            .saturating_add(opens.saturating_mul(OPEN))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     backend::stream::{StreamConsumer, StreamOptions, StreamShare},
     config::{Config, Interface, Limits, Policy},
     core::{
-        byte_lock::ByteLocks, doorway::Doorway, session::Sessions, share_mode::ShareModes,
+        byte_lock::ByteLocks, doorway::Doorway, quota::AllOpens, session::Sessions, share_mode::ShareModes,
         throttle::Throttle, watch::Watches,
     },
     driver::{self, Token, Traffic},
@@ -69,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) accounts: Box<dyn Accounts + Send + Sync>,
     pub(crate) sessions: Sessions,
+    pub(crate) all_opens: Arc<AllOpens>,
     pub(crate) modes: Arc<ShareModes>,
     pub(crate) byte_locks: Arc<ByteLocks>,
     pub(crate) watches: Arc<Watches>,
@@ -251,6 +252,7 @@ impl Builder {
         let permits = |count: usize| Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)));
         let connections = permits(limits.max_connections);
         let unauthenticated = Doorway::new(limits.max_unauthenticated);
+        let all_opens = AllOpens::new(limits.max_all_opens);
         let shares = by_name(self.shares)?;
         let started = Instant::now();
         let share_list = share_list(&shares);
@@ -258,6 +260,7 @@ impl Builder {
             config: self.config,
             accounts: self.accounts.unwrap_or_else(|| Box::new(self.users)),
             sessions: Sessions::default(),
+            all_opens,
             modes: Arc::default(),
             byte_locks: Arc::default(),
             watches: Arc::new(Watches::new(Arc::new(move || started.elapsed()))),
@@ -415,6 +418,12 @@ impl Handle {
     pub(crate) async fn idle(&self) {
         let all = self.shared.config.limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         let _ = self.shared.connections.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await;
+    }
+
+    /// Connections at present, those on which nobody has authenticated included.
+    pub fn connections(&self) -> usize {
+        let all = self.shared.config.limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        all.saturating_sub(self.shared.connections.available_permits())
     }
 
     /// Sessions at present.

@@ -44,9 +44,10 @@ def python():
     return home / "bin/python"
 
 
-def on_ours(*program, last=(), server=()):
-    """A client on our server."""
+def on_ours(*program, last=(), server=(), prepare=lambda share: None):
+    """A client on our server; `prepare` fills the share before."""
     with tempfile.TemporaryDirectory(prefix="smb-foreign-") as work, peers.OurServer(work, *server) as ours:
+        prepare(ours.share)
         try:
             # The Rust programs take ADDR:PORT, the Python ones the port.
             at = f"127.0.0.1:{ours.port}" if str(program[0]).startswith(str(TARGET / "debug")) else ours.port
@@ -55,6 +56,13 @@ def on_ours(*program, last=(), server=()):
         except peers.Refused as no:
             raise peers.Refused(f"{no}\n--- smb-server says\n{peers.tail(ours.log, 20)}") from None
     return left
+
+
+def many_names(share):
+    """Ten thousand files in a directory `many`."""
+    (share / "many").mkdir()
+    for n in range(10_000):
+        (share / "many" / f"file number {n}").touch()
 
 
 def ours_on_impacket():
@@ -96,7 +104,7 @@ CASES = {
     "smb-ours": lambda: on_ours(rust("with-smb")),
     "smb-ours-sealed": lambda: on_ours(rust("with-smb"), last=("sealed",)),
     "impacket-ours": lambda: on_ours(python(), HERE / "python/with_impacket.py"),
-    "smbprotocol-ours": lambda: on_ours(python(), HERE / "python/with_smbprotocol.py"),
+    "smbprotocol-ours": lambda: on_ours(python(), HERE / "python/with_smbprotocol.py", prepare=many_names),
     "ours-impacket": ours_on_impacket,
 }
 

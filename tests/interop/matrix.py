@@ -17,11 +17,13 @@ import time
 import traceback
 from pathlib import Path
 
+import wide
 from peers import CIPHERS, DIALECTS, SIGNING, Missing, OurClient, OurServer, Refused, Smbclient, Smbd, peer_check, tail
 
 KIB = 1024
 SIZES = {"empty": 0, "one": 1, "64k-1": 64 * KIB - 1, "64k": 64 * KIB, "64k+1": 64 * KIB + 1, "100m": 100 * KIB * KIB}
 PAIRS = {"smbclient-ours": (Smbclient, OurServer), "ours-smbd": (OurClient, Smbd), "ours-ours": (OurClient, OurServer)}
+WIDE = "wide"
 SELF_CHECK = {"smbclient-smbd": (Smbclient, Smbd)}
 
 
@@ -190,6 +192,18 @@ def refusals(kind, port, case):
         refuses("an unknown share", lambda: client.run("ls", share="nothing"), "BAD_NETWORK_NAME")
 
 
+def run_wide(kind, work, source):
+    """Many names, strange names, a file beyond 4 GiB; both kinds at 3.1.1."""
+    back = Path(work) / "back"
+    back.mkdir()
+    with OurServer(work) as server:
+        client = kind(server.port, "3.1.1", "signed", "gmac")
+        wide.scripts(client, server.share, back, source)
+        wide.many(client, server.share)
+        wide.beyond(client, server.share, back)
+        wide.shares(server.port)
+
+
 def run_case(kind, server_kind, case, sources, work):
     dialect, protection, algorithm = case
     back = Path(work) / "back"
@@ -219,6 +233,8 @@ def cases(pairs):
                 yield name, client, server, (dialect, protection, algorithm)
         if client is OurClient:
             yield f"{pair} peer-check", None, server, None
+        if server is OurServer:
+            yield f"{pair} wide", client, server, WIDE
 
 
 # What a server must be able to do for our client library (smb-client/examples/peer_check.rs).
@@ -252,6 +268,8 @@ def attempt(name, kind, server, case, sources, keep):
         work = tempfile.mkdtemp(prefix="smb-interop-")
         if kind is None:
             detail = check_peer(server, work)
+        elif case is WIDE:
+            run_wide(kind, work, sources["one"])
         else:
             run_case(kind, server, case, sources, work)
     except Missing as e:

@@ -328,7 +328,7 @@ class OurClient:
     """smb-client, one process for each operation."""
 
     def __init__(self, port, dialect, protection, algorithm=None, keylog=None, share="share", password=PASSWORD):
-        self.url = f"smb://{USER}@127.0.0.1:{port}/{share}/"
+        self.program, self.url = ours("smb-client"), f"smb://{USER}@127.0.0.1:{port}/{share}/"
         self.password = password
         self.words = ["--transport", "tcp", "--dialect", dialect]
         self.words += {"plain": ["--signing", "off"], "signed": ["--signing", "required"], "sealed": ["--encrypt"]}[protection]
@@ -340,7 +340,7 @@ class OurClient:
             self.words += ["--keylog", str(keylog)]
 
     def run(self, verb, *words):
-        line = [ours("smb-client"), verb, *map(str, words), *self.words]
+        line = [self.program, verb, *map(str, words), *self.words]
         done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               timeout=300, env=dict(os.environ, SMB_PASSWORD=self.password), check=False)
         if done.returncode:

@@ -6,7 +6,7 @@ use smb_proto::{
     command::Command,
     compound,
     header::{HeaderFlags, Route},
-    msg::{CloseFlags, CloseRequest, EchoRequest, FileId},
+    msg::{CloseFlags, CloseRequest, EchoRequest, FileId, LockElement, LockFlags, LockRequest, LockSequence},
     status::NtStatus,
 };
 use smb_server::Server;
@@ -128,6 +128,61 @@ async fn a_thousand_requests_in_one_frame() {
     assert_eq!(statuses, [NtStatus::SUCCESS; 1000]);
     assert_eq!(house.handle.open_files(), 0);
     house.still_serves().await;
+}
+
+/// Requests that would wait, a credit each, with megabytes behind them: refused, also where another of the frame would
+/// hold them.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_paid_for_is_not_held() {
+    let house = House::new();
+    let mut holder = Raw::on_share(house.dial(), "data").await;
+    let mut raw = Raw::on_share(house.dial(), "data").await;
+    let (held, id) = (holder.create("file").await, raw.create("file").await);
+    let lock = |file_id| {
+        let locks = vec![LockElement { offset: 0, length: 1, flags: LockFlags::EXCLUSIVE_LOCK }];
+        LockRequest { sequence: LockSequence::default(), file_id, locks }
+    };
+    let (header, _) = holder.ask(&lock(held), 1).await;
+    assert_eq!(header.status(), Some(NtStatus::SUCCESS));
+    for (len, paid) in [(100 << 10, true), (200 << 10, false), (8 << 20, false)] {
+        for compound in [false, true] {
+            let mut frame = raw.frame(&lock(id), 1);
+            if compound {
+                frame.resize(frame.len().next_multiple_of(8), 0);
+                let next = u32::try_from(frame.len()).unwrap();
+                frame[20..24].copy_from_slice(&next.to_le_bytes());
+                frame.extend(raw.frame(&EchoRequest, 1));
+            }
+            frame.resize(len, 0);
+            raw.send(&frame).await.unwrap();
+            let answer = raw.receive().await.unwrap().expect("an answer");
+            let statuses: Vec<_> =
+                compound::parts(&answer).map(|part| part.unwrap().header.status().unwrap()).collect();
+            let wanted = match (paid, compound) {
+                (true, _) => vec![NtStatus::PENDING],
+                (false, false) => vec![NtStatus::INVALID_PARAMETER],
+                (false, true) => vec![NtStatus::INVALID_PARAMETER; 2],
+            };
+            assert_eq!(statuses, wanted, "{len} bytes, compound {compound}");
+        }
+    }
+    house.still_serves().await;
+}
+
+/// Nobody can open so much that others cannot open anything.
+#[tokio::test(start_paused = true)]
+async fn opens_are_left_for_others() {
+    let few = |limits: &mut smb_server::Limits| limits.max_all_opens = 40;
+    let house = House::with(|builder| builder.user("bob", PASSWORD).limits(few));
+    let mut raw = Raw::on_share(house.dial(), "data").await;
+    for n in 0..30 {
+        let (header, _) = raw.ask(&Raw::create_request("file"), 1).await;
+        let wanted = if n < 20 { NtStatus::SUCCESS } else { NtStatus::TOO_MANY_OPENED_FILES };
+        assert_eq!(header.status(), Some(wanted), "open {n}");
+    }
+    let bob = client().user("bob", PASSWORD);
+    let session = bob.connect_over(Box::new(house.dial()), "server").await.unwrap();
+    session.tree("data").await.unwrap().write("of bob", "he can").await.unwrap();
 }
 
 /// A bomb: compression was not negotiated, so nothing is unpacked and the connection ends, before and after the log-on.

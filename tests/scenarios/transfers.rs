@@ -37,10 +37,13 @@ async fn small_files_take_one_round_trip() {
     assert_eq!(faults.outgoing.seen() - before, 4);
     for (n, len) in [0, 1, 4096, 65_535].into_iter().enumerate() {
         assert!(tree.read(&n.to_string()).await.unwrap() == pattern(len, n));
+        assert_eq!(house.handle.open_files(), 0, "it is closed");
     }
+    assert_eq!(faults.outgoing.seen() - before, 8);
     for len in [65_536, 65_537, 5 * MIB + 3] {
         tree.write("large", pattern(len, 1)).await.unwrap();
         assert!(tree.read("large").await.unwrap() == pattern(len, 1), "{len}");
+        assert_eq!(house.handle.open_files(), 0, "it is closed");
     }
     tree.write("large", pattern(10, 2)).await.unwrap();
     assert!(tree.read("large").await.unwrap() == pattern(10, 2), "the longer one is replaced");

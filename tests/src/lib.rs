@@ -12,7 +12,7 @@ mod metered;
 mod raw;
 mod wait;
 
-pub use data::{pattern, random_bytes};
+pub use data::{Random, pattern, random_bytes};
 pub use house::{House, PASSWORD, USER, client};
 pub use metered::{Meter, Metered};
 pub use raw::Raw;

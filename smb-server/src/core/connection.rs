@@ -22,7 +22,7 @@ use smb_proto::{
 use std::{collections::HashMap, sync::Arc};
 
 /// Credits before anybody has authenticated.
-const EARLY_CREDITS: u16 = 32;
+pub const EARLY_CREDITS: u16 = 32;
 
 /// An authentication under way.
 #[derive(Debug)]

@@ -29,6 +29,7 @@ pub mod path;
 pub mod pattern;
 pub mod pending;
 pub mod placement;
+pub mod quota;
 pub mod security;
 pub mod session;
 pub mod share_mode;

@@ -7,6 +7,7 @@ use super::{
     byte_lock::Locker,
     lock,
     lock_sequence::LockSequences,
+    quota::UserOpens,
     share_mode::{Claim, Key},
     watch::{Watcher, Watches},
 };
@@ -256,15 +257,30 @@ type Shard = Mutex<Option<HashMap<u64, Arc<Open>>>>;
 pub struct Opens {
     limit: usize,
     count: AtomicUsize,
+    user: Arc<UserOpens>,
     /// `None` once the session has ended.
     shards: [Shard; SHARDS],
 }
 
 impl Opens {
-    /// None yet, and never more than `limit`.
-    pub fn new(limit: usize) -> Self {
+    /// None yet, and never more than `limit`, nor more than its user may have.
+    pub fn new(limit: usize, user: Arc<UserOpens>) -> Self {
         let shards = std::array::from_fn(|_| Mutex::new(Some(HashMap::new())));
-        Self { limit, count: AtomicUsize::new(0), shards }
+        Self { limit, count: AtomicUsize::new(0), user, shards }
+    }
+
+    /// Counts one more, where there is room for it.
+    fn take(&self) -> bool {
+        if self.count.fetch_add(1, Ordering::Relaxed) < self.limit && self.user.take() {
+            return true;
+        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        false
+    }
+
+    fn give_back(&self, count: usize) {
+        self.count.fetch_sub(count, Ordering::Relaxed);
+        self.user.give_back(count);
     }
 
     fn shard(&self, volatile: u64) -> Option<&Shard> {
@@ -272,10 +288,9 @@ impl Opens {
         self.shards.get(usize::try_from(volatile % shards).ok()?)
     }
 
-    /// Adds an open. Gives it back where there is no place: too many, or the session has ended.
+    /// Adds an open. Refused where there is no place: too many, or the session has ended.
     pub fn insert(&self, open: Arc<Open>) -> Result<(), NtStatus> {
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
-            self.count.fetch_sub(1, Ordering::Relaxed);
+        if !self.take() {
             return Err(NtStatus::TOO_MANY_OPENED_FILES);
         }
         let mut shard = self.shard(open.id.volatile).map(lock);
@@ -285,7 +300,7 @@ impl Opens {
             map.insert(open.id.volatile, open);
             return Ok(());
         }
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.give_back(1);
         Err(NtStatus::USER_SESSION_DELETED)
     }
 
@@ -300,7 +315,7 @@ impl Opens {
         let mut shard = lock(self.shard(id.volatile)?);
         let map = shard.as_mut()?;
         map.get(&id.volatile).filter(|open| open.id == id)?;
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.give_back(1);
         map.remove(&id.volatile)
     }
 
@@ -318,7 +333,7 @@ impl Opens {
                 gone.extend(map.extract_if(|_, open| open.tree_id == tree_id).map(|(_, open)| open));
             }
         }
-        self.count.fetch_sub(gone.len(), Ordering::Relaxed);
+        self.give_back(gone.len());
         gone
     }
 
@@ -330,7 +345,7 @@ impl Opens {
             .filter_map(|shard| lock(shard).take())
             .flat_map(HashMap::into_values)
             .collect();
-        self.count.fetch_sub(gone.len(), Ordering::Relaxed);
+        self.give_back(gone.len());
         gone
     }
 }

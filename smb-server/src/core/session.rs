@@ -8,7 +8,7 @@
 //!                  last connection gone            Ended ◀────────────────────────┘
 //! ```
 
-use super::{lock, open::Opens, security, tree::Trees};
+use super::{lock, open::Opens, quota::UserOpens, security, tree::Trees};
 use smb_proto::{
     auth::Identity,
     crypto::seal::{NonceCounter, SealingKey},
@@ -106,6 +106,8 @@ pub struct NewSession {
     pub max_trees: usize,
     /// The most opens.
     pub max_opens: usize,
+    /// The opens of its user.
+    pub user_opens: Arc<UserOpens>,
 }
 
 impl Session {
@@ -119,7 +121,7 @@ impl Session {
             encrypt: new.encrypt,
             sealing: new.sealing,
             trees: Trees::new(new.max_trees),
-            opens: Opens::new(new.max_opens),
+            opens: Opens::new(new.max_opens, new.user_opens),
             expires: AtomicU64::new(new.expires.map_or(0, |time| time.0)),
             ended: AtomicBool::new(false),
         }
@@ -200,6 +202,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::quota::AllOpens;
 
     fn session(id: u64, user: &str, guest: bool, expires: Option<FileTime>) -> Arc<Session> {
         let owner = Owner { user: user.into(), guest, anonymous: false };
@@ -212,6 +215,7 @@ mod tests {
             expires,
             max_trees: 1,
             max_opens: 1,
+            user_opens: AllOpens::new(1).of(&user.into()),
         }))
     }
 

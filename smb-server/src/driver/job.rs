@@ -16,6 +16,7 @@ use super::{
     writer::Held,
 };
 use crate::{
+    config::OVERHEAD,
     core::{
         channel::Channel,
         dispatch::{self, Chain, Needs, Protection, Wait},
@@ -27,6 +28,7 @@ use crate::{
 };
 use smb_proto::{
     command::Command,
+    credit,
     error::PeerViolation,
     header::{Header, HeaderFlags, Route},
     status::NtStatus,
@@ -70,6 +72,13 @@ impl Taken {
     fn is_pending(&self) -> bool {
         self.wait() > Wait::Brief
     }
+
+    /// Whether its credits are worth its bytes, of whatever they are made: a client that could have long requests wait for
+    /// a credit each would fill the memory.
+    fn paid(&self) -> bool {
+        let payload = u32::try_from(self.range.len().saturating_sub(OVERHEAD));
+        payload.is_ok_and(|payload| credit::covers(self.header.credit_charge, payload, 0))
+    }
 }
 
 impl Drop for Taken {
@@ -94,6 +103,8 @@ pub(super) async fn run(conn: Arc<Conn>, job: Job) {
     let Job { frame, parts, sealed, mut slot } = job;
     let count = parts.len();
     let compound = count > 1;
+    // One frame, one memory: none of its requests holds what another has not paid for.
+    let paid = parts.iter().all(Taken::paid);
     let mut frame = Some(frame);
     let mut chain = Chain::default();
     let mut drafts = Vec::with_capacity(parts.len());
@@ -110,9 +121,9 @@ pub(super) async fn run(conn: Arc<Conn>, job: Job) {
             (None, None) => return,
         };
         let header = taken.header;
-        let sealed = sealed.as_ref();
+        let (conn, sealed) = (&conn, sealed.as_ref());
         let (drafts, slot) = (&mut drafts, &mut slot);
-        let mut part = Part { conn: &conn, header, taken, sealed, compound, last, drafts, slot };
+        let mut part = Part { conn, header, taken, sealed, paid, compound, last, drafts, slot };
         if let Some(draft) = part.run(message, &mut chain).await {
             part.drafts.push(draft);
         }
@@ -138,6 +149,8 @@ struct Part<'a> {
     header: Header,
     taken: Taken,
     sealed: Option<&'a Arc<Session>>,
+    /// Its frame's credits are worth its bytes.
+    paid: bool,
     compound: bool,
     last: bool,
     /// The answers to those before it that were not sent yet.
@@ -223,6 +236,9 @@ impl Part<'_> {
         needs: Needs,
         chain: Chain,
     ) -> Result<Request, NtStatus> {
+        if !self.paid {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
         let session = terms.channel.as_ref().map(|channel| &channel.session);
         let tree = session.and_then(|session| session.trees.get(self.header.tree_id()));
         if needs.tree && tree.is_none() {

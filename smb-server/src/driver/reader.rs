@@ -9,6 +9,7 @@ use super::{
     writer,
 };
 use crate::{
+    config::OVERHEAD,
     core::{lock, negotiate},
     handlers,
     server::Shared,
@@ -28,8 +29,6 @@ use tokio::{runtime::Handle as Runtime, sync::watch, task::JoinHandle, time::Ins
 /// Frames up to this size are opened and begun in the reader itself; larger ones get a task of their own, so that
 /// their bytes are hashed and copied on another core.
 const SMALL: usize = 32 * 1024;
-/// What a frame may hold beyond its payload: headers, descriptors, names.
-const OVERHEAD: usize = 64 * 1024;
 /// How long the peer may take to close its direction after we have closed ours.
 const LINGER: Duration = Duration::from_secs(2);
 

@@ -189,6 +189,7 @@ impl Login<'_> {
             None => (None, None),
         };
         let limits = &config.limits;
+        let user_opens = self.conn.shared.all_opens.of(&owner.user);
         let session = Session::new(NewSession {
             id: self.session_id,
             owner,
@@ -198,6 +199,7 @@ impl Login<'_> {
             expires: self.expires(),
             max_trees: limits.max_trees,
             max_opens: limits.max_opens,
+            user_opens,
         });
         Ok(Channel { session: Arc::new(session), signing })
     }

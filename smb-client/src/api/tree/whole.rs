@@ -12,8 +12,8 @@ use smb_proto::{
     command::Command,
     error::PeerViolation,
     msg::{
-        Channel as DataChannel, CloseFlags, CloseRequest, CloseResponse, CreateRequest, FileId, FlushRequest,
-        ReadFlags, ReadRequest, ReadResponse, WriteFlags, WriteRequest, WriteResponse,
+        Channel as DataChannel, CloseFlags, CloseRequest, CloseResponse, CreateRequest, CreateResponse,
+        FileId, FlushRequest, ReadFlags, ReadRequest, ReadResponse, WriteFlags, WriteRequest, WriteResponse,
     },
     status::NtStatus,
 };
@@ -21,22 +21,63 @@ use std::sync::Arc;
 
 /// The most that travels with the requests around it: one credit's worth.
 pub(crate) const SMALL: u32 = 64 * 1024;
+const BYTES: usize = 64 * 1024;
+/// What is set aside at most for a file before its data comes.
+const MOST_ROOM: usize = 64 << 20;
 
 impl Tree {
-    /// All of a file. Up to 64 KiB it comes with the answer that opens it; larger files are read on, pipelined.
+    /// All of a file. Up to 64 KiB in one round trip; larger files are read pipelined. The file is closed when it resolves: it
+    /// can be removed, and made anew.
     pub async fn read(&self, path: &str) -> Result<Bytes, Error> {
-        let (file, first) = self.open_and_read(path).await?;
-        let size = file.opened().size;
-        let have = u64::try_from(first.len()).unwrap_or(u64::MAX);
-        if have < u64::from(SMALL) && have >= size {
-            return Ok(first);
+        if let Some(all) = self.read_small(path).await? {
+            return Ok(all);
         }
-        let mut all = Vec::from(first);
-        let mut reads = crate::transfer::Reads::new(file, have, u64::MAX, None);
+        let file = self.open(path).await?;
+        let size = usize::try_from(file.opened().size).unwrap_or(usize::MAX);
+        let mut all = Vec::with_capacity(size.min(MOST_ROOM));
+        let mut reads = crate::transfer::Reads::new(file.clone(), 0, u64::MAX, None);
         while let Some(piece) = reads.next().await {
             all.extend_from_slice(&piece?.1);
         }
+        drop(reads);
+        file.close().await?;
         Ok(all.into())
+    }
+
+    /// All of a file, where one READ is enough and can go with the requests around it.
+    async fn read_small(&self, path: &str) -> Result<Option<Bytes>, Error> {
+        let create = OpenOptions::read().request(path)?;
+        let create = &create;
+        self.run(true, |attached| async move {
+            let id = attached.id();
+            let close = CloseRequest { flags: CloseFlags::NONE, file_id: FileId::ANY };
+            let compound = vec![
+                attached.request(Request::new(create, id)),
+                attached.request(read_request(id)).related(),
+                attached.request(Request::new(&close, id)).related(),
+            ];
+            if attached.channel().placing(BYTES, attached.need()).is_ok()
+                || attached.channel().is_stingy(&compound)
+            {
+                return Ok(None);
+            }
+            let mut replies = Vec::with_capacity(compound.len());
+            for waiting in attached.channel().submit(compound).await? {
+                replies.push(waiting.answer().await?);
+            }
+            let mut replies = replies.into_iter();
+            let (Some(created), Some(first), Some(closed)) = (replies.next(), replies.next(), replies.next())
+            else {
+                return Err(attached.channel().error());
+            };
+            let size = created.parse::<CreateResponse>()?.end_of_file;
+            let first = read_data(first)?;
+            closed.accept(&[])?;
+            attached.channel().counters.inline(first.len());
+            let have = u64::try_from(first.len()).unwrap_or(u64::MAX);
+            Ok(Some(first).filter(|first| first.len() < BYTES && have >= size))
+        })
+        .await
     }
 
     /// Opens a file for reading, and reads its first 64 KiB, in one round trip.
@@ -44,24 +85,13 @@ impl Tree {
         let create = OpenOptions::read().request(path)?;
         let create = &create;
         self.run(true, |attached| async move {
-            let read = ReadRequest {
-                padding: ReadResponse::DATA_OFFSET,
-                flags: ReadFlags::NONE,
-                length: SMALL,
-                offset: 0,
-                file_id: FileId::ANY,
-                minimum_count: 0,
-                channel: DataChannel::Inline,
-                remaining_bytes: 0,
-            };
-            let read = attached.request(Request::new(&read, attached.id()).charged(0, SMALL)).related();
+            let read = attached.request(read_request(attached.id())).related();
             let compound = vec![attached.request(Request::new(create, attached.id())), read];
-            let most = usize::try_from(SMALL).unwrap_or(usize::MAX);
             // What can be placed does not go in the message of a compound.
-            let placed = attached.channel().placing(most, attached.need()).is_ok();
+            let placed = attached.channel().placing(BYTES, attached.need()).is_ok();
             if placed || attached.channel().is_stingy(&compound) {
                 let file = self.open_as(create).await?;
-                let first = file.read_at(0, most).await?;
+                let first = file.read_at(0, BYTES).await?;
                 return Ok((file, first));
             }
             let mut waiting = attached.channel().submit(compound).await?.into_iter();
@@ -84,7 +114,7 @@ impl Tree {
     pub async fn write(&self, path: &str, data: impl Into<Bytes>) -> Result<(), Error> {
         let data = data.into();
         let create = OpenOptions::write().request(path)?;
-        if data.len() > usize::try_from(SMALL).unwrap_or(usize::MAX) {
+        if data.len() > BYTES {
             let file = self.open_as(&create).await?;
             let mut writes = crate::transfer::Writes::new(file.clone(), 0, None);
             let mut rest = data;
@@ -147,6 +177,21 @@ impl Tree {
     }
 }
 
+/// A READ of the first [`SMALL`] bytes of what its compound opens.
+fn read_request(tree_id: u32) -> Request {
+    let read = ReadRequest {
+        padding: ReadResponse::DATA_OFFSET,
+        flags: ReadFlags::NONE,
+        length: SMALL,
+        offset: 0,
+        file_id: FileId::ANY,
+        minimum_count: 0,
+        channel: DataChannel::Inline,
+        remaining_bytes: 0,
+    };
+    Request::new(&read, tree_id).charged(0, SMALL)
+}
+
 fn write_request(tree_id: u32, data: Bytes, size: u32) -> Request {
     let write = WriteRequest {
         offset: 0,
@@ -188,7 +233,7 @@ fn read_data(reply: Reply) -> Result<Bytes, Error> {
     reply.accept(&[NtStatus::BUFFER_OVERFLOW])?;
     let body = reply.body()?;
     let data = ReadResponse::parse(&body)?.data;
-    if data.len() > usize::try_from(SMALL).unwrap_or(usize::MAX) {
+    if data.len() > BYTES {
         let rule = "more data than asked for";
         return Err(PeerViolation::Response { command: Command::READ, rule }.into());
     }

@@ -17,6 +17,8 @@ use std::ops::Range;
 
 /// Bytes of one range on the wire.
 const RANGE: usize = 16;
+/// Ranges of one answer, so that it is a small one; the client asks on behind the last.
+const MOST_RANGES: usize = 4096;
 /// COMPRESSION_FORMAT_NONE.
 const UNCOMPRESSED: [u8; 2] = [0, 0];
 
@@ -75,7 +77,7 @@ pub(super) async fn allocated(request: &Request, ioctl: &IoctlRequest) -> Outcom
     let asked = AllocatedRange::parse(&ioctl.input).map_err(|_| NtStatus::INVALID_PARAMETER)?;
     let end = asked.offset.checked_add(asked.length).filter(|end| i64::try_from(*end).is_ok());
     let end = end.ok_or(NtStatus::INVALID_PARAMETER)?;
-    let most = usize::try_from(ioctl.max_output_response).unwrap_or(usize::MAX) / RANGE;
+    let most = (buffer(ioctl.max_output_response) / RANGE).min(MOST_RANGES);
     let metadata = open.handle.metadata().await?;
     let range = asked.offset..end.min(metadata.end_of_file);
     let found = if range.is_empty() {

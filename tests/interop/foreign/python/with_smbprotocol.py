@@ -12,6 +12,9 @@ port, user, password, share = sys.argv[1:]
 where = dict(username=user, password=password, port=int(port))
 root = rf"\\127.0.0.1\{share}\smbprotocol"
 
+MANY = 10_000
+SCRIPTS = ["Größe", "cafe\u0301", "Привет", "日本語", "שלום", "مرحبا", "🦀 𝄞 𠮷"]
+
 for encrypt in (False, True):
     here = dict(where, encrypt=encrypt, connection_cache={})
     smbclient.mkdir(root, **here)
@@ -35,6 +38,14 @@ for encrypt in (False, True):
         expect("copied on the server", f.read() == block(9000001), True)
     smbclient.setxattr(rf"{root}\copy", b"note", b"kept", **here)
     expect("an extended attribute", smbclient.getxattr(rf"{root}\copy", b"note", **here), b"kept")
+    for name in SCRIPTS:
+        with smbclient.open_file(rf"{root}\{name}", mode="w", **here) as f:
+            f.write(name)
+    expect("names of many scripts", sorted(set(SCRIPTS) & set(smbclient.listdir(root, **here))), sorted(SCRIPTS))
+    with smbclient.open_file(rf"{root}\beyond", mode="wb", **here) as f:
+        f.seek(4 << 30)
+        f.write(b"x")
+    expect("a size beyond 4 GiB", smbclient.stat(rf"{root}\beyond", **here).st_size, (4 << 30) + 1)
     try:
         smbclient.rmdir(root, **here)
         raise SystemExit("a full directory was removed")
@@ -44,5 +55,8 @@ for encrypt in (False, True):
         smbclient.remove(rf"{root}\{name}", **here)
     smbclient.rmdir(root, **here)
     smbclient.reset_connection_cache(connection_cache=here["connection_cache"])
+# What the caller has put there: a directory of so many names.
+names = smbclient.listdir(rf"\\127.0.0.1\{share}\many", **where)
+expect("a long listing", (len(names), len(set(names))), (MANY, MANY))
 print("smbprotocol: all as it should be")
 os._exit(0)  # its reader threads would be waited for
