@@ -121,7 +121,11 @@ fn rpc(corpora: &mut Corpora, folder: &Path) {
 
 /// What no recording has: one of each kind, a few operations.
 fn by_hand(corpora: &mut Corpora) {
-    let mut add = |target, text| corpora.add(target, unhex(text));
+    // More CHANGE_NOTIFYs than may wait.
+    let notifies = "1f0000000b00ff0000ff0f08".repeat(8);
+    let notifies = format!("00000004000001000008001f0000000c00081f0000000000000000010208{notifies}");
+    let mut add = |target, text: &str| corpora.add(target, unhex(text));
+    add("server_operations", &notifies);
     add("smb_direct", "0001 0001 0000 ff00 00000200 00200000 00001000");
     add("smb_direct", "0001 0001 0001 0000 ff00 ff00 00000000 00001000 00200000 00200000 00001000");
     add("smb_direct", "ff00 0100 0100 0000 00000000 18000000 04000000 00000000 fe534d42");
@@ -142,12 +146,6 @@ fn by_hand(corpora: &mut Corpora) {
     add(
         "server_operations",
         "00000004000001000008001f0000000c01081f00000000000000000000081f000000011009006400080400000007021f0000000100000064050804000000",
-    );
-    // More CHANGE_NOTIFYs than may wait.
-    let notify = "1f0000000b00ff0000ff0f08".repeat(8);
-    add(
-        "server_operations",
-        &format!("00000004000001000008001f0000000c00081f0000000000000000010208{notify}"),
     );
     add(
         "client_operations",
