@@ -36,10 +36,15 @@ unsafe impl Send for EventChannel {}
 unsafe impl Sync for EventChannel {}
 
 impl EventChannel {
-    fn new() -> Result<Self, RdmaError> {
+    /// One whose events are waited for in the thread that takes them.
+    fn blocking() -> Result<Self, RdmaError> {
         // SAFETY: takes no arguments; returns null on failure.
         let channel = unsafe { rdma_create_event_channel() };
-        let channel = Self(NonNull::new(channel).ok_or_else(missing)?);
+        Ok(Self(NonNull::new(channel).ok_or_else(missing)?))
+    }
+
+    fn new() -> Result<Self, RdmaError> {
+        let channel = Self::blocking()?;
         set_nonblocking(channel.as_raw_fd()).map_err(|error| io_error(&error))?;
         Ok(channel)
     }
@@ -134,10 +139,70 @@ unsafe impl Send for RawId {}
 // SAFETY: as above; the fields we read are set before the id is shared.
 unsafe impl Sync for RawId {}
 
+impl RawId {
+    /// An id that tells its events on that channel, which must outlive it.
+    fn on(channel: &EventChannel) -> Result<Self, RdmaError> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: the channel lives; `raw` is written where 0 is returned; no context is attached.
+        checked(unsafe { rdma_create_id(channel.0.as_ptr(), &mut raw, ptr::null_mut(), RDMA_PS_TCP) })?;
+        NonNull::new(raw).map(Self).ok_or_else(last)
+    }
+
+    fn bind(&self, at: SocketAddr) -> Result<(), RdmaError> {
+        let at = SockAddr::from(at);
+        // SAFETY: the id lives; the address is valid for the call, which only reads it.
+        checked(unsafe { rdma_bind_addr(self.0.as_ptr(), at.as_ptr().cast_mut().cast()) })
+    }
+
+    /// The open device the id is bound to; null where it is not.
+    fn context(&self) -> *mut rdma_mummy_sys::ibv_context {
+        // SAFETY: the id lives; the field is set when the address was bound or resolved, before we read it.
+        unsafe { (*self.0.as_ptr()).verbs }
+    }
+}
+
 impl Drop for RawId {
     fn drop(&mut self) {
         // SAFETY: owned; its queue pair is destroyed (`Qp` holds the id) and its events are acknowledged.
         unsafe { rdma_destroy_id(self.0.as_ptr()) };
+    }
+}
+
+/// Whether the connection manager can be reached.
+pub(super) fn is_there() -> Result<(), RdmaError> {
+    EventChannel::blocking().map(drop)
+}
+
+/// An id that connects nothing. It keeps a device open in the library, and hears of its removal.
+pub(super) struct Sentinel {
+    // Before the channel: it is destroyed first.
+    raw: RawId,
+    events: EventChannel,
+}
+
+impl Sentinel {
+    /// On the device that has that address.
+    pub(super) fn at(mut at: SocketAddr) -> Result<Self, RdmaError> {
+        at.set_port(0);
+        let events = EventChannel::blocking()?;
+        let raw = RawId::on(&events)?;
+        raw.bind(at)?;
+        Ok(Self { raw, events })
+    }
+
+    pub(super) fn context(&self) -> *mut rdma_mummy_sys::ibv_context {
+        self.raw.context()
+    }
+
+    /// Blocks until the device is removed.
+    pub(super) fn removed(&self) -> Result<(), RdmaError> {
+        loop {
+            match self.events.take() {
+                Ok(Some(event)) if event.kind == RDMA_CM_EVENT_DEVICE_REMOVAL => return Ok(()),
+                Ok(_) | Err(RdmaError::Io(io::ErrorKind::Interrupted)) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -155,10 +220,7 @@ fn watched(channel: EventChannel) -> Result<AsyncFd<EventChannel>, RdmaError> {
 impl Id {
     pub(super) fn new() -> Result<Self, RdmaError> {
         let channel = EventChannel::new()?;
-        let mut raw = ptr::null_mut();
-        // SAFETY: the channel lives; `raw` is written where 0 is returned; no context is attached.
-        checked(unsafe { rdma_create_id(channel.0.as_ptr(), &mut raw, ptr::null_mut(), RDMA_PS_TCP) })?;
-        let raw = RawId(NonNull::new(raw).ok_or_else(last)?);
+        let raw = RawId::on(&channel)?;
         Ok(Self { raw, events: watched(channel)? })
     }
 
@@ -223,9 +285,7 @@ impl Id {
     }
 
     pub(super) fn listen(&self, at: SocketAddr, backlog: i32) -> Result<(), RdmaError> {
-        let at = SockAddr::from(at);
-        // SAFETY: the id lives; the address is valid for the call, which only reads it.
-        checked(unsafe { rdma_bind_addr(self.as_ptr(), at.as_ptr().cast_mut().cast()) })?;
+        self.raw.bind(at)?;
         // SAFETY: the id lives and is bound.
         checked(unsafe { rdma_listen(self.as_ptr(), backlog) })
     }
@@ -266,8 +326,7 @@ impl Id {
 
     /// The open device the id is bound to; null where it is not.
     pub(super) fn context(&self) -> *mut rdma_mummy_sys::ibv_context {
-        // SAFETY: the id lives; the field is set when the address was resolved, before we read it.
-        unsafe { (*self.as_ptr()).verbs }
+        self.raw.context()
     }
 
     pub(super) fn port(&self) -> u8 {

@@ -4,11 +4,10 @@ use super::{
     cm::{Event, Id},
     cq::Cq,
     device::Device,
-    error::io_error,
-    fd::watch,
-    pair::{Pair, Shared},
+    error::NO_MEMORY,
+    pair::{Names, Pair, Shared},
     pool::region_of,
-    pump,
+    pump::Pump,
     qp::{Depth, GATHER, Qp},
     queues::{Receive, State},
     slots::Heads,
@@ -49,10 +48,10 @@ async fn dial(to: SocketAddr, with: SetUp) -> Result<Box<dyn QueuePair>, RdmaErr
         initiator: with.depths.initiator.min(can.reads.0),
         responder: with.depths.responder.min(can.reads.1),
     };
-    ready.qp.id().connect(depths, &private_data(can.iwarp, depths, &with.private_data))?;
-    let event = ready.qp.id().expect(RDMA_CM_EVENT_ESTABLISHED).await?;
+    ready.id.connect(depths, &private_data(can.iwarp, depths, &with.private_data))?;
+    let event = ready.id.expect(RDMA_CM_EVENT_ESTABLISHED).await?;
     let peer = Peer::of(can.iwarp, event);
-    ready.start(depths.reads_in_flight(&peer.depths), peer.private_data)
+    ready.start(depths.reads_in_flight(&peer.depths), peer.private_data, true)
 }
 
 /// Accepts a connection request of `peer`'s.
@@ -66,10 +65,10 @@ pub(super) async fn accept(id: Id, peer: Peer, with: SetUp) -> Result<Box<dyn Qu
         initiator: ours.reads_in_flight(&peer.depths).min(can.reads.0),
         responder: ours.responder.min(can.reads.1).min(asked),
     };
-    ready.qp.id().accept(depths, &private_data(can.iwarp, depths, &with.private_data))?;
-    let established = ready.qp.id().expect(RDMA_CM_EVENT_ESTABLISHED);
+    ready.id.accept(depths, &private_data(can.iwarp, depths, &with.private_data))?;
+    let established = ready.id.expect(RDMA_CM_EVENT_ESTABLISHED);
     timeout(ACCEPT, established).await.unwrap_or(Err(RdmaError::TimedOut))?;
-    ready.start(depths.initiator, peer.private_data)
+    ready.start(depths.initiator, peer.private_data, false)
 }
 
 /// What goes into the private data: on iWARP, whose set-up need not carry them, the depths come first.
@@ -100,8 +99,11 @@ impl Peer {
 
 /// A queue pair that is not connected yet, with the first receive posted.
 struct Ready {
-    qp: Qp,
+    // Before what it is made of.
     state: State,
+    names: Names,
+    cq: Arc<Cq>,
+    id: Arc<Id>,
     device: Arc<Device>,
     max_transfer: usize,
     speed: Option<u64>,
@@ -109,7 +111,7 @@ struct Ready {
 
 impl Ready {
     fn new(id: Id, with: &SetUp) -> Result<Self, RdmaError> {
-        let device = Device::of(id.context())?;
+        let device = Device::of(&id)?;
         let port = device.port(id.port())?;
         let queues = with.queues;
         let reads = usize::from(with.depths.initiator.min(device.can.reads.0));
@@ -124,20 +126,21 @@ impl Ready {
             return Err(RdmaError::Limit("completions"));
         }
         let cq = Cq::new(device.pd().context(), completions, device.can.invalidation_flag())?;
-        let qp = Qp::new(Arc::new(id), Arc::new(cq), device.pd().clone(), depth)?;
-        let heads = heads(&device, queues.sends)?;
-        let mut state = State::new(queues, depth.send, heads);
-        first_receive(&mut state, &qp, &device, with.first_receive)?;
+        let (id, cq) = (Arc::new(id), Arc::new(cq));
+        let qp = Qp::new(id.clone(), cq.clone(), device.pd().clone(), depth)?;
+        let names = Names { port: id.port(), number: qp.number(), completions: cq.as_ptr().addr() };
+        let mut state = State::new(qp, queues, depth.send, heads(&device, queues.sends)?);
+        first_receive(&mut state, &device, with.first_receive)?;
         let max_transfer = port.message.min(device.can.region).min(LONGEST);
-        Ok(Self { qp, state, device, max_transfer, speed: port.speed })
+        Ok(Self { state, names, cq, id, device, max_transfer, speed: port.speed })
     }
 
-    fn start(self, reads: u8, private_data: Vec<u8>) -> Result<Box<dyn QueuePair>, RdmaError> {
-        let Self { qp, state, device, max_transfer, speed } = self;
+    fn start(self, reads: u8, private_data: Vec<u8>, first: bool) -> Result<Box<dyn QueuePair>, RdmaError> {
+        let Self { state, names, cq, id, device, max_transfer, speed } = self;
         let can = device.can;
         let info = PairInfo {
-            local: qp.id().local(),
-            peer: qp.id().peer(),
+            local: id.local(),
+            peer: id.peer(),
             speed,
             private_data,
             reads,
@@ -146,9 +149,9 @@ impl Ready {
             remote_invalidate: can.windows,
             quirks: can.quirks(),
         };
-        let news = watch(device.news()?).map_err(|(_, error)| io_error(&error))?;
-        let shared = Shared::new(qp, state, device, info, news);
-        tokio::spawn(pump::run(shared.clone()));
+        let bell = device.bell()?;
+        let shared = Shared::new(state, device, info, names);
+        tokio::spawn(Pump::new(shared.clone(), cq, id, bell, first).run());
         Ok(Box::new(Pair(shared)))
     }
 }
@@ -156,17 +159,17 @@ impl Ready {
 fn heads(device: &Device, sends: usize) -> Result<Heads, RdmaError> {
     let memory = device.pool().buffer(sends.saturating_mul(HEAD_LEN));
     let region = region_of(&memory, device.pd()).cloned();
-    Ok(Heads::new(memory, region.ok_or(RdmaError::Limit("memory that may be registered"))?))
+    Ok(Heads::new(memory, region.ok_or(NO_MEMORY)?))
 }
 
-fn first_receive(state: &mut State, qp: &Qp, device: &Device, len: usize) -> Result<(), RdmaError> {
+fn first_receive(state: &mut State, device: &Device, len: usize) -> Result<(), RdmaError> {
     if len == 0 {
         return Ok(());
     }
     let buf = device.pool().buffer(len);
     let key = region_of(&buf, device.pd()).map(|region| region.local_key());
-    let key = key.ok_or(RdmaError::Limit("memory that may be registered"))?;
-    state.receive(qp, Receive { region: None, buf }, key)
+    let key = key.ok_or(NO_MEMORY)?;
+    state.receive(Receive { region: None, buf }, key)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Completion queues with a channel to wait on.
 
 use super::{
-    device::Context,
-    error::{io_error, last},
+    context::{Context, Use},
+    error::{io_error, made},
     fd::{Steady, set_nonblocking, watch},
 };
 use crate::rdma::RdmaError;
@@ -70,7 +70,7 @@ pub(super) struct Cq {
     channel: AsyncFd<Channel>,
     /// Says in a completion that a key was invalidated.
     invalidation: u32,
-    _context: Arc<Context>,
+    _using: Use,
 }
 
 // SAFETY: libibverbs may be called from any thread.
@@ -81,14 +81,13 @@ unsafe impl Sync for Cq {}
 impl Cq {
     pub(super) fn new(context: &Arc<Context>, capacity: usize, invalidation: u32) -> Result<Self, RdmaError> {
         let capacity = i32::try_from(capacity).map_err(|_| RdmaError::Limit("completions"))?;
+        let using = context.enter()?;
         // SAFETY: the context is open; returns null on failure.
-        let channel = unsafe { ibv_create_comp_channel(context.as_ptr()) };
-        let channel = Channel(NonNull::new(channel).ok_or_else(last)?);
+        let channel = Channel(made(|| unsafe { ibv_create_comp_channel(context.as_ptr()) })?);
         set_nonblocking(channel.as_raw_fd()).map_err(|error| io_error(&error))?;
         let on = channel.0.as_ptr();
         // SAFETY: the context is open and the channel lives; no context of ours is attached.
-        let raw = unsafe { ibv_create_cq(context.as_ptr(), capacity, ptr::null_mut(), on, 0) };
-        let raw = NonNull::new(raw).ok_or_else(last)?;
+        let raw = made(|| unsafe { ibv_create_cq(context.as_ptr(), capacity, ptr::null_mut(), on, 0) })?;
         let channel = match watch(channel) {
             Ok(channel) => channel,
             Err((_channel, error)) => {
@@ -97,7 +96,7 @@ impl Cq {
                 return Err(io_error(&error));
             }
         };
-        Ok(Self { raw, channel, invalidation, _context: context.clone() })
+        Ok(Self { raw, channel, invalidation, _using: using })
     }
 
     pub(super) fn as_ptr(&self) -> *mut ibv_cq {

@@ -1,87 +1,39 @@
-//! Open devices, and the protection domain of each.
+//! Devices with connections, and the protection domain of each.
 
 use super::{
-    error::{io_error, last, missing},
-    fd::set_nonblocking,
+    cm::Id,
+    context::{Context, Use},
+    error::{io_error, last, made},
+    fd::{set_nonblocking, watch},
     pair::Shared,
     pool::RegisteredPool,
 };
 use crate::rdma::{Quirks, RdmaError};
 use rdma_mummy_sys::{
-    ibv_ack_async_event, ibv_alloc_pd, ibv_async_event, ibv_context, ibv_dealloc_pd, ibv_device_attr,
-    ibv_device_cap_flags, ibv_event_type, ibv_get_async_event, ibv_get_device_name, ibv_pd, ibv_port_attr,
-    ibv_query_device, ibv_query_port, ibv_transport_type, ibv_wc_flags, rdma_free_devices, rdma_get_devices,
+    ibv_ack_async_event, ibv_alloc_pd, ibv_async_event, ibv_dealloc_pd, ibv_device_attr,
+    ibv_device_cap_flags, ibv_event_type, ibv_get_async_event, ibv_pd, ibv_port_attr, ibv_query_device,
+    ibv_query_port, ibv_transport_type, ibv_wc_flags,
 };
 use std::{
-    ffi::CStr,
     io,
     mem::MaybeUninit,
     os::fd::{BorrowedFd, OwnedFd},
     ptr::{self, NonNull},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
+use tokio::io::unix::AsyncFd;
 
-/// Devices with connections. One per open device, however many providers there are: the library opens a device once in a
-/// process, and its events reach whoever asks first.
-static DEVICES: Mutex<Vec<Weak<Device>>> = Mutex::new(Vec::new());
+/// Devices that were used, each open since; with what we made on it while there are connections. One for a process,
+/// however many providers there are: the library opens a device once, and its events reach whoever asks first.
+static DEVICES: Mutex<Vec<Known>> = Mutex::new(Vec::new());
 
-/// The library's list of open devices, which keeps them open.
-pub(super) struct Contexts {
-    list: NonNull<*mut ibv_context>,
-    count: usize,
+struct Known {
+    context: Arc<Context>,
+    device: Weak<Device>,
 }
 
-// SAFETY: the list is owned and never changes.
-unsafe impl Send for Contexts {}
-// SAFETY: as above.
-unsafe impl Sync for Contexts {}
-
-impl Contexts {
-    pub(super) fn open() -> Result<Self, RdmaError> {
-        let mut count = 0;
-        // SAFETY: `count` is written during the call; returns null on failure.
-        let list = NonNull::new(unsafe { rdma_get_devices(&mut count) });
-        let list = list.ok_or_else(missing)?;
-        Ok(Self { list, count: usize::try_from(count).unwrap_or(0) })
-    }
-
-    fn all(&self) -> &[*mut ibv_context] {
-        // SAFETY: the library says that many are in its list, which lives as long as `self`.
-        unsafe { std::slice::from_raw_parts(self.list.as_ptr(), self.count) }
-    }
-
-    pub(super) fn names(&self) -> Vec<String> {
-        // SAFETY: the devices in the list are open; the name is a string that lives as long as the device.
-        let name = |context: &*mut ibv_context| unsafe {
-            let name = ibv_get_device_name((**context).device);
-            (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
-        };
-        self.all().iter().filter_map(name).collect()
-    }
-}
-
-impl Drop for Contexts {
-    fn drop(&mut self) {
-        // SAFETY: from `rdma_get_devices`, freed once.
-        unsafe { rdma_free_devices(self.list.as_ptr()) }
-    }
-}
-
-/// A device that is kept open.
-pub(super) struct Context {
-    raw: NonNull<ibv_context>,
-    _open: Contexts,
-}
-
-// SAFETY: libibverbs may be called from any thread.
-unsafe impl Send for Context {}
-// SAFETY: as above.
-unsafe impl Sync for Context {}
-
-impl Context {
-    pub(super) fn as_ptr(&self) -> *mut ibv_context {
-        self.raw.as_ptr()
-    }
+fn known() -> MutexGuard<'static, Vec<Known>> {
+    DEVICES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A protection domain: what is registered in it, the queue pairs of it may use.
@@ -97,8 +49,9 @@ unsafe impl Sync for Pd {}
 
 impl Pd {
     fn new(context: Arc<Context>) -> Result<Self, RdmaError> {
+        let _using = context.enter()?;
         // SAFETY: the context is open; returns null on failure.
-        let raw = NonNull::new(unsafe { ibv_alloc_pd(context.as_ptr()) }).ok_or_else(last)?;
+        let raw = made(|| unsafe { ibv_alloc_pd(context.as_ptr()) })?;
         Ok(Self { raw, context })
     }
 
@@ -173,6 +126,12 @@ impl Abilities {
         }
     }
 
+    /// Whether what is sent first may lie unnoticed at the peer until more arrives. Soft iWARP answers a request to connect
+    /// before it has itself told of what arrives.
+    pub(super) fn misses_the_first(&self) -> bool {
+        self.make == Make::SoftIwarp
+    }
+
     /// iWARP refuses by a message that not every device passes on, and soft iWARP checks no reads.
     pub(super) fn quirks(&self) -> Quirks {
         Quirks { silent_refusals: self.iwarp, unchecked_reads: self.make == Make::SoftIwarp }
@@ -199,25 +158,49 @@ pub(super) struct Device {
 
 impl Device {
     /// The device an id is bound to.
-    pub(super) fn of(raw: *mut ibv_context) -> Result<Arc<Self>, RdmaError> {
-        let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
-        devices.retain(|device| device.strong_count() > 0);
-        let known = devices.iter().filter_map(Weak::upgrade).find(|device| device.context.as_ptr() == raw);
-        if let Some(device) = known {
+    pub(super) fn of(id: &Id) -> Result<Arc<Self>, RdmaError> {
+        let mut devices = known();
+        let raw = id.context();
+        let open = devices.iter_mut().find(|known| known.context.as_ptr() == raw);
+        if let Some(device) = open.as_ref().and_then(|known| known.device.upgrade()) {
             return Ok(device);
         }
-        let open = Contexts::open()?;
-        let found = open.all().contains(&raw).then(|| NonNull::new(raw)).flatten();
-        let raw = found.ok_or(RdmaError::NoDevice("the device is not open"))?;
-        let context = Arc::new(Context { raw, _open: open });
+        let context = open.as_ref().map_or_else(|| Context::of(id), |known| Ok(known.context.clone()))?;
+        let device = Self::new(context.clone())?;
+        let weak = Arc::downgrade(&device);
+        match open {
+            Some(known) => known.device = weak,
+            None => devices.push(Known { context, device: weak }),
+        }
+        Ok(device)
+    }
+
+    fn new(context: Arc<Context>) -> Result<Arc<Self>, RdmaError> {
+        let _using = context.enter()?;
         // SAFETY: the context is open.
-        set_nonblocking(unsafe { raw.as_ref().async_fd }).map_err(|error| io_error(&error))?;
+        let events = unsafe { (*context.as_ptr()).async_fd };
+        set_nonblocking(events).map_err(|error| io_error(&error))?;
         let can = abilities(&context)?;
         let pd = Arc::new(Pd::new(context.clone())?);
         let pool = RegisteredPool::new(pd.clone(), can.windows);
-        let device = Arc::new(Self { context, pd, can, pool, pairs: Mutex::default() });
-        devices.push(Arc::downgrade(&device));
-        Ok(device)
+        Ok(Arc::new(Self { context, pd, can, pool, pairs: Mutex::default() }))
+    }
+
+    /// A device was removed.
+    pub(super) fn lost(context: &Context) {
+        context.lose();
+        let mut devices = known();
+        let at = devices.iter().position(|known| known.context.as_ptr() == context.as_ptr());
+        let known = at.map(|at| devices.swap_remove(at));
+        drop(devices);
+        if let Some(device) = known.and_then(|known| known.device.upgrade()) {
+            device.spread(News { concerns: Concerns::All, error: RdmaError::DeviceRemoved });
+        }
+    }
+
+    /// The device was removed.
+    pub(super) fn removed(&self) {
+        Self::lost(&self.context);
     }
 
     pub(super) fn pd(&self) -> &Arc<Pd> {
@@ -239,11 +222,13 @@ impl Device {
         pairs.push(Arc::downgrade(pair));
     }
 
-    /// A descriptor that is readable when something has happened to the device.
-    pub(super) fn news(&self) -> Result<OwnedFd, RdmaError> {
+    /// Rings when something has happened to the device.
+    pub(super) fn bell(&self) -> Result<Bell, RdmaError> {
+        let using = self.context.enter()?;
         // SAFETY: the context is open as long as `self`, and its descriptor with it; it is duplicated here.
-        let fd = unsafe { BorrowedFd::borrow_raw(self.context.raw.as_ref().async_fd) };
-        fd.try_clone_to_owned().map_err(|error| io_error(&error))
+        let fd = unsafe { BorrowedFd::borrow_raw((*self.context.as_ptr()).async_fd) };
+        let fd = fd.try_clone_to_owned().map_err(|error| io_error(&error))?;
+        Ok(Bell { fd: watch(fd).map_err(|(_, error)| io_error(&error))?, _using: using })
     }
 
     /// Takes what has happened to the device and tells it to those whom it concerns.
@@ -262,9 +247,9 @@ impl Device {
         for pair in pairs {
             let concerned = match news.concerns {
                 Concerns::All => true,
-                Concerns::Port(port) => pair.port() == port,
-                Concerns::QueuePair(number) => pair.number() == number,
-                Concerns::Completions(queue) => pair.has_completion_queue(queue),
+                Concerns::Port(port) => pair.names.port == port,
+                Concerns::QueuePair(number) => pair.names.number == number,
+                Concerns::Completions(queue) => pair.names.completions == queue,
                 Concerns::Nobody => false,
             };
             if concerned {
@@ -293,6 +278,7 @@ impl Device {
 
     /// What a port can do.
     pub(super) fn port(&self, number: u8) -> Result<Port, RdmaError> {
+        let _using = self.context.enter()?;
         let mut port = MaybeUninit::<ibv_port_attr>::zeroed();
         // SAFETY: the context is open; zeros are a valid value of plain numbers, and the call fills in what it knows.
         let port = unsafe {
@@ -304,6 +290,27 @@ impl Device {
         let speed =
             lane_speed(port.active_speed).zip(lanes(port.active_width)).map(|(speed, lanes)| speed * lanes);
         Ok(Port { message: usize::try_from(port.max_msg_sz).unwrap_or(usize::MAX), speed })
+    }
+}
+
+/// Tells when something has happened to a device.
+pub(super) struct Bell {
+    // Before the use of what it is a copy of.
+    fd: AsyncFd<OwnedFd>,
+    _using: Use,
+}
+
+impl Bell {
+    /// Resolves when something has happened, after `then`. Cancel-safe.
+    pub(super) async fn rung(&self, then: impl FnOnce()) {
+        match self.fd.readable().await {
+            Ok(mut ready) => {
+                then();
+                ready.clear_ready();
+            }
+            // The runtime ends, and the task with it.
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 

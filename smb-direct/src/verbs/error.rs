@@ -5,12 +5,17 @@ use rdma_mummy_sys::{
     ibv_wc_status::{self, *},
     rdma_cm_event_type::{self, *},
 };
-use std::{io, path::Path};
+use std::{io, path::Path, ptr::NonNull};
 
 /// What the kernel's connection manager is reached by.
 const MANAGER: &str = "/dev/infiniband/rdma_cm";
 /// A reason for rejection of the InfiniBand connection manager: nobody listens.
 const REJECTED_NO_SERVICE: i32 = 8;
+
+/// The device takes no more memory. Registered memory stays where it is, which the system limits for each user.
+pub(super) const NO_MEMORY: RdmaError = RdmaError::Limit(
+    "memory for the device: that which may be locked (RLIMIT_MEMLOCK, `ulimit -l`), or its own",
+);
 
 /// The error a call left behind.
 pub(super) fn last() -> RdmaError {
@@ -20,6 +25,16 @@ pub(super) fn last() -> RdmaError {
 /// A result of 0, or an error that is left behind.
 pub(super) fn checked(result: i32) -> Result<(), RdmaError> {
     if result == 0 { Ok(()) } else { Err(last()) }
+}
+
+/// Makes an object of a device, which is null on failure. Not every driver says why it fails.
+pub(super) fn made<T>(make: impl FnOnce() -> *mut T) -> Result<NonNull<T>, RdmaError> {
+    // SAFETY: the location is this thread's own.
+    unsafe { *libc::__errno_location() = 0 };
+    NonNull::new(make()).ok_or_else(|| match io::Error::last_os_error().raw_os_error() {
+        None | Some(0) => NO_MEMORY,
+        Some(number) => errno(number),
+    })
 }
 
 pub(super) fn io_error(error: &io::Error) -> RdmaError {
@@ -34,7 +49,7 @@ pub(super) fn errno(number: i32) -> RdmaError {
         libc::ETIMEDOUT => RdmaError::TimedOut,
         libc::ECONNREFUSED => RdmaError::Refused,
         libc::ENETUNREACH | libc::EHOSTUNREACH => RdmaError::Unreachable("no route"),
-        libc::ENOMEM => RdmaError::Limit("memory that may be locked, or objects of the device"),
+        libc::ENOMEM => NO_MEMORY,
         libc::ECONNRESET => RdmaError::Closed,
         number => RdmaError::Io(io::Error::from_raw_os_error(number).kind()),
     }

@@ -33,7 +33,7 @@ impl VerbsAcceptor {
                 (RDMA_CM_EVENT_CONNECT_REQUEST, Some(request)) => {
                     // One that cannot be taken (no descriptor is left, the device is gone) is dropped, and so rejected.
                     let Ok(id) = Id::adopt(request) else { continue };
-                    let Ok(device) = Device::of(id.context()) else { continue };
+                    let Ok(device) = Device::of(&id) else { continue };
                     let peer = Peer::of(device.can.iwarp, event);
                     return Ok(Box::new(VerbsIncoming { id: Some(id), peer }));
                 }

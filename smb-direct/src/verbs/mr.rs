@@ -1,6 +1,6 @@
 //! Memory regions: memory a device knows.
 
-use super::{device::Pd, error::last};
+use super::{device::Pd, error::made};
 use crate::rdma::RdmaError;
 use rdma_mummy_sys::{ibv_access_flags, ibv_dereg_mr, ibv_mr, ibv_reg_mr};
 use smb_transport::IoBuf;
@@ -95,9 +95,10 @@ impl Mr {
     /// # Safety
     /// As `of_window`, for the memory at `start`.
     unsafe fn register(pd: &Arc<Pd>, start: *mut u8, len: usize, rights: Rights) -> Result<Self, RdmaError> {
+        let _using = pd.context().enter()?;
         // SAFETY: the memory is there, as the caller says; the protection domain lives.
-        let raw = unsafe { ibv_reg_mr(pd.as_ptr(), start.cast(), len, rights.0.cast_signed()) };
-        Ok(Self { raw: NonNull::new(raw).ok_or_else(last)?, pages: None, pd: pd.clone() })
+        let raw = made(|| unsafe { ibv_reg_mr(pd.as_ptr(), start.cast(), len, rights.0.cast_signed()) })?;
+        Ok(Self { raw, pages: None, pd: pd.clone() })
     }
 
     pub(super) fn as_ptr(&self) -> *mut ibv_mr {
@@ -130,7 +131,7 @@ impl Drop for Mr {
     fn drop(&mut self) {
         // SAFETY: owned; windows bound to it are gone, for whoever bound one keeps it for longer.
         let ended = unsafe { ibv_dereg_mr(self.raw.as_ptr()) };
-        if ended != 0 && ended != libc::EIO {
+        if ended != 0 && ended != libc::EIO && !self.pd.context().is_let_go() {
             // The device was not removed, and may still reach the pages: better never used again than used by two.
             std::mem::forget(self.pages.take());
         }

@@ -1,6 +1,6 @@
 //! Memory windows of type 2: remote access that is opened by a request of a queue pair and ended by one of either side.
 
-use super::{device::Pd, error::last};
+use super::{device::Pd, error::made};
 use crate::rdma::RdmaError;
 use rdma_mummy_sys::{ibv_alloc_mw, ibv_dealloc_mw, ibv_inc_rkey, ibv_mw, ibv_mw_type};
 use std::{ptr::NonNull, sync::Arc};
@@ -18,9 +18,10 @@ unsafe impl Sync for Mw {}
 
 impl Mw {
     pub(super) fn new(pd: &Arc<Pd>) -> Result<Self, RdmaError> {
+        let _using = pd.context().enter()?;
         // SAFETY: the protection domain lives; returns null on failure.
-        let raw = unsafe { ibv_alloc_mw(pd.as_ptr(), ibv_mw_type::IBV_MW_TYPE_2) };
-        Ok(Self { raw: NonNull::new(raw).ok_or_else(last)?, _pd: pd.clone() })
+        let raw = made(|| unsafe { ibv_alloc_mw(pd.as_ptr(), ibv_mw_type::IBV_MW_TYPE_2) })?;
+        Ok(Self { raw, _pd: pd.clone() })
     }
 
     pub(super) fn as_ptr(&self) -> *mut ibv_mw {

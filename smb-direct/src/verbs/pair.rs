@@ -2,9 +2,10 @@
 
 use super::{
     device::Device,
+    error::NO_MEMORY,
     mr::{Mr, Rights},
     pool::{element, region_of},
-    qp::{Element, Operation, Qp},
+    qp::{Element, Operation},
     queues::{Phase, Reads, Receive, State},
     windows,
 };
@@ -14,40 +15,38 @@ use crate::rdma::{
 use smb_transport::{Access, Buffers, IoBuf};
 use std::{
     fmt,
-    os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
-use tokio::{io::unix::AsyncFd, sync::Notify};
+use tokio::sync::Notify;
 
 /// How long what was posted may take when we want to disconnect.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// What the handle of a connection, its task and the memory it has opened share.
+/// What the handle of a connection, its task and the memory it has opened share. It may outlive the connection, by as
+/// long as somebody keeps a handle; the task ends that, and leaves no object of the device here but registered buffers.
 pub(super) struct Shared {
-    // Before the buffers: when it is gone the device touches none of them.
-    qp: Qp,
     state: Mutex<State>,
     device: Arc<Device>,
     info: PairInfo,
-    port: u8,
-    /// Readable when something has happened to the device.
-    news: AsyncFd<OwnedFd>,
+    pub(super) names: Names,
     /// Wakes the task.
     pub(super) kick: Notify,
 }
 
+/// What events of the device name a connection by.
+pub(super) struct Names {
+    pub(super) port: u8,
+    /// Of the queue pair.
+    pub(super) number: u32,
+    /// The address of the completion queue.
+    pub(super) completions: usize,
+}
+
 impl Shared {
-    pub(super) fn new(
-        qp: Qp,
-        state: State,
-        device: Arc<Device>,
-        info: PairInfo,
-        news: AsyncFd<OwnedFd>,
-    ) -> Arc<Self> {
-        let port = qp.id().port();
-        let shared = Self { qp, state: Mutex::new(state), device, info, port, news, kick: Notify::new() };
+    pub(super) fn new(state: State, device: Arc<Device>, info: PairInfo, names: Names) -> Arc<Self> {
+        let shared = Self { state: Mutex::new(state), device, info, names, kick: Notify::new() };
         let shared = Arc::new(shared);
         shared.device.watch(&shared);
         shared
@@ -63,35 +62,6 @@ impl Shared {
 
     pub(super) fn device(&self) -> &Device {
         &self.device
-    }
-
-    pub(super) fn qp(&self) -> &Qp {
-        &self.qp
-    }
-
-    pub(super) fn port(&self) -> u8 {
-        self.port
-    }
-
-    pub(super) fn number(&self) -> u32 {
-        self.qp.number()
-    }
-
-    /// Whether its completion queue is the one at that address.
-    pub(super) fn has_completion_queue(&self, address: usize) -> bool {
-        self.qp.cq().as_ptr().addr() == address
-    }
-
-    /// Resolves when something has happened to the device, and tells it to all whom it concerns.
-    pub(super) async fn hear_news(&self) {
-        match self.news.readable().await {
-            Ok(mut ready) => {
-                self.device.spread_news();
-                ready.clear_ready();
-            }
-            // The runtime ends, and the task with it.
-            Err(_) => std::future::pending().await,
-        }
     }
 
     /// The connection ends for this reason, unless there was one before.
@@ -125,7 +95,7 @@ impl Shared {
         let element =
             region_of(&copy, pd).and_then(|region| element(&copy, 0..copy.len(), region.local_key()));
         copies.push(copy);
-        element.ok_or(RdmaError::Limit("memory that may be registered"))
+        element.ok_or(NO_MEMORY)
     }
 
     /// The key to name `buf` by, with a registration of its own where it has none.
@@ -148,7 +118,7 @@ impl Shared {
         self.lock().is_up()?;
         // SAFETY: region and buffer go into the table of receives together, and leave it region first.
         let (key, region) = unsafe { self.key(&buf, Rights::LOCAL_WRITE)? };
-        self.lock().receive(&self.qp, Receive { region, buf }, key)
+        self.lock().receive(Receive { region, buf }, key)
     }
 
     fn send(&self, request: SendRequest) -> Result<(), RdmaError> {
@@ -163,7 +133,7 @@ impl Shared {
         let SendRequest { head, pieces, invalidate } = request;
         // A peer that is not helped invalidates by itself.
         let invalidate = invalidate.filter(|_| self.device.can.invalidates).map(|token| token.0);
-        self.lock().send(&self.qp, &head, elements, pieces, copies, invalidate)
+        self.lock().send(&head, elements, pieces, copies, invalidate)
     }
 
     fn write(&self, request: WriteRequest) -> Result<(), RdmaError> {
@@ -175,7 +145,7 @@ impl Shared {
         // SAFETY: region and buffer go into the table of works together, and leave it region first; the device only reads.
         let (key, region) = unsafe { self.key(from.buf(), Rights::NONE)? };
         let part = element(from.buf(), from.range(), key).ok_or(RdmaError::Limit("one transfer"))?;
-        self.lock().write(&self.qp, from, region, part, Operation::Write(to))
+        self.lock().write(from, region, part, Operation::Write(to))
     }
 
     fn read(&self, id: u64, request: ReadRequest) -> Result<(), RdmaError> {
@@ -194,7 +164,7 @@ impl Shared {
             let part = element(&into, range, key).ok_or(RdmaError::Limit("outside the buffer"))?;
             reads.push((part, Operation::Read(from)));
         }
-        self.lock().read(&self.qp, Reads { id, left: reads.len(), region, into }, reads)
+        self.lock().read(Reads { id, left: reads.len(), region, into }, reads)
     }
 
     /// The key of a buffer that is read into. On iWARP the answer to a read is a write of the peer's, which needs the
@@ -211,17 +181,6 @@ impl Shared {
         // SAFETY: the caller promises what is needed.
         let region = unsafe { Mr::of_window(self.device.pd(), into, rights)? };
         Ok((region.local_key(), Some(region)))
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(state.phase, Phase::Leaving(_) | Phase::Over) {
-            self.qp.id().disconnect();
-        }
-        // Windows hold the queue pair and regions; these are dropped after them.
-        state.windows.close();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The provider.
 
-use super::{connect::connect, device::Contexts, listen::VerbsAcceptor};
+use super::{cm::is_there, connect::connect, context::names, listen::VerbsAcceptor};
 use crate::rdma::{Acceptor, Provider, QueuePair, RdmaError, SetUp};
 use smb_transport::BoxFuture;
 use std::net::SocketAddr;
@@ -16,7 +16,8 @@ pub struct Verbs {
 impl Verbs {
     /// Looks for devices. The error says whether the libraries, the kernel's part or a device is missing.
     pub fn open() -> Result<Self, RdmaError> {
-        let devices = Contexts::open()?.names();
+        is_there()?;
+        let devices = names();
         if devices.is_empty() {
             return Err(RdmaError::NoDevice("this machine has none"));
         }

@@ -5,9 +5,13 @@
 //!  Up ─ requests flushed ─▶ Flushed ─ an event says why, or none does ─▶ Leaving
 //!  Up ─ a fault: told at once ─▶ Leaving         any ─ the peer disconnects, the device is removed ─▶ Over
 //! ```
+//! At the end, which is also that of the runtime, what we had on the device goes in order: windows, queue pair, regions,
+//! completion queue, id.
 
 use super::{
-    cm::Event,
+    cm::{Event, Id},
+    cq::Cq,
+    device::Bell,
     pair::Shared,
     queues::{Phase, State},
 };
@@ -24,31 +28,66 @@ use tokio::time::sleep_until;
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long to wait until the peer knows that we disconnect.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long to wait for an answer to the first message before the peer's device is nudged, where there is reason to.
+const NUDGE: Duration = Duration::from_millis(200);
+/// And how often at most.
+const NUDGES: u8 = 10;
 
-pub(super) async fn run(shared: Arc<Shared>) {
-    loop {
-        shared.turn();
-        let phase = shared.lock().phase;
-        let until = match phase {
-            Phase::Up => None,
-            Phase::Draining(until) | Phase::Flushed(until) | Phase::Leaving(until) => Some(until),
-            Phase::Over => return,
-        };
-        let qp = shared.qp();
-        tokio::select! {
-            event = qp.id().event() => match event {
-                Ok(event) => shared.heard(&event),
-                Err(why) => shared.deaf(why),
-            },
-            notified = qp.cq().notified() => {
-                if let Err(why) = notified {
-                    shared.fail(why);
+pub(super) struct Pump {
+    shared: Arc<Shared>,
+    // What waits of the queue pair is destroyed after it, which `drop` does first.
+    cq: Arc<Cq>,
+    id: Arc<Id>,
+    bell: Bell,
+    /// When to nudge the peer's device, if no message has arrived by then.
+    nudge: Option<Instant>,
+    nudges: u8,
+}
+
+impl Pump {
+    /// Of a connection that we began, with `first`: whoever begins sends first.
+    pub(super) fn new(shared: Arc<Shared>, cq: Arc<Cq>, id: Arc<Id>, bell: Bell, first: bool) -> Self {
+        let nudges = first && shared.device().can.misses_the_first();
+        Self { shared, cq, id, bell, nudge: nudges.then(|| Instant::now() + NUDGE), nudges: 0 }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            self.turn();
+            self.nudge();
+            let phase = self.shared.lock().phase;
+            let until = match phase {
+                Phase::Up => self.nudge,
+                Phase::Draining(until) | Phase::Flushed(until) | Phase::Leaving(until) => Some(until),
+                Phase::Over => return,
+            };
+            tokio::select! {
+                event = self.id.event() => match event {
+                    Ok(event) => self.heard(&event),
+                    Err(why) => self.deaf(why),
+                },
+                notified = self.cq.notified() => {
+                    if let Err(why) = notified {
+                        self.shared.fail(why);
+                    }
                 }
+                () = self.bell.rung(|| self.shared.device().spread_news()) => {}
+                () = self.shared.kick.notified() => {}
+                () = time(until) => {}
             }
-            () = shared.hear_news() => {}
-            () = shared.kick.notified() => {}
-            () = time(until) => {}
         }
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.work(|pump, state| {
+            if !matches!(state.phase, Phase::Leaving(_) | Phase::Over) {
+                pump.id.disconnect();
+            }
+            state.tell_end(state.fault);
+            state.over();
+        });
     }
 }
 
@@ -59,20 +98,36 @@ async fn time(until: Option<Instant>) {
     }
 }
 
-impl Shared {
+impl Pump {
     /// Takes completions, posts what waits, and goes on in ending the connection.
     fn turn(&self) {
-        let told = self.lock().told;
-        if !told && let Err(why) = self.qp().cq().arm() {
-            self.fail(why);
+        let told = self.shared.lock().told;
+        if !told && let Err(why) = self.cq.arm() {
+            self.shared.fail(why);
         }
-        self.work(|shared, state| shared.advance(state, Instant::now()));
+        self.work(|pump, state| pump.advance(state, Instant::now()));
+    }
+
+    fn nudge(&mut self) {
+        let now = Instant::now();
+        if self.nudge.is_none_or(|at| now < at) {
+            return;
+        }
+        self.nudge = None;
+        let mut state = self.shared.lock();
+        if !state.heard && self.nudges < NUDGES {
+            tracing::debug!("nothing has arrived on this connection: nudging the peer's device");
+            // One that fails finds the connection ended.
+            let _ = state.nudge();
+            self.nudges += 1;
+            self.nudge = Some(now + NUDGE);
+        }
     }
 
     fn work(&self, then: impl FnOnce(&Self, &mut State)) {
-        let mut state = self.lock();
-        while self.qp().cq().poll(|done| state.settle(done)) > 0 {}
-        state.post_waiting(self.qp());
+        let mut state = self.shared.lock();
+        while self.cq.poll(|done| state.settle(done)) > 0 {}
+        state.post_waiting();
         then(self, &mut state);
         let waker = state.take_waker();
         drop(state);
@@ -87,6 +142,9 @@ impl Shared {
         {
             self.hang_up(state, now);
             state.tell_end(Some(why));
+            if why == RdmaError::DeviceRemoved {
+                state.phase = Phase::Over;
+            }
         }
         match state.phase {
             Phase::Up if state.flushed => state.phase = Phase::Flushed(now + SETTLE),
@@ -106,13 +164,13 @@ impl Shared {
     }
 
     fn hang_up(&self, state: &mut State, now: Instant) {
-        self.qp().id().disconnect();
+        self.id.disconnect();
         state.phase = Phase::Leaving(now + LEAVE);
     }
 
     /// The connection manager cannot be heard any more.
     fn deaf(&self, why: RdmaError) {
-        let mut state = self.lock();
+        let mut state = self.shared.lock();
         state.fault.get_or_insert(why);
         if state.told {
             state.phase = Phase::Over;
@@ -123,17 +181,15 @@ impl Shared {
     fn heard(&self, event: &Event) {
         match event.kind {
             // What arrived before it is in the completion queue by now.
-            RDMA_CM_EVENT_DISCONNECTED => self.work(|shared, state| {
+            RDMA_CM_EVENT_DISCONNECTED => self.work(|pump, state| {
                 if !matches!(state.phase, Phase::Leaving(_)) {
-                    shared.qp().id().disconnect();
+                    pump.id.disconnect();
                 }
                 state.tell_end(state.fault);
                 state.phase = Phase::Over;
             }),
-            RDMA_CM_EVENT_DEVICE_REMOVAL => self.work(|_, state| {
-                state.tell_end(Some(RdmaError::DeviceRemoved));
-                state.phase = Phase::Over;
-            }),
+            // It comes back as a fault of this connection and of all others on the device.
+            RDMA_CM_EVENT_DEVICE_REMOVAL => self.shared.device().removed(),
             _ => {}
         }
     }

@@ -83,7 +83,7 @@ pub(super) struct Depth {
 pub(super) struct Qp {
     number: u32,
     id: Arc<Id>,
-    cq: Arc<Cq>,
+    _cq: Arc<Cq>,
     _pd: Arc<Pd>,
 }
 
@@ -110,19 +110,11 @@ impl Qp {
         checked(unsafe { rdma_create_qp(id.as_ptr(), pd.as_ptr(), &mut attributes) })?;
         // SAFETY: the call has set the field to the new queue pair.
         let number = unsafe { (*(*id.as_ptr()).qp).qp_num };
-        Ok(Self { number, id, cq, _pd: pd })
+        Ok(Self { number, id, _cq: cq, _pd: pd })
     }
 
     pub(super) fn number(&self) -> u32 {
         self.number
-    }
-
-    pub(super) fn id(&self) -> &Id {
-        &self.id
-    }
-
-    pub(super) fn cq(&self) -> &Cq {
-        &self.cq
     }
 
     fn as_ptr(&self) -> *mut rdma_mummy_sys::ibv_qp {

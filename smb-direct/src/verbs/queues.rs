@@ -16,7 +16,7 @@ use super::{
     slots::{Heads, Slots},
     windows::Windows,
 };
-use crate::rdma::{Completion, Head, Piece, Queues, RdmaError, Slice};
+use crate::rdma::{Completion, Head, Piece, Queues, RdmaError, Remote, Slice};
 use smb_transport::{IoBuf, Token};
 use std::{
     collections::{HashMap, VecDeque},
@@ -64,6 +64,8 @@ pub(super) enum Work {
     Bind,
     /// Ends what the key opens.
     Invalidate(u32),
+    /// Something that makes the peer's device look at what has arrived.
+    Nudge,
 }
 
 /// RDMA reads into one buffer.
@@ -77,6 +79,8 @@ pub(super) struct Reads {
 
 /// The queues of a connection.
 pub(super) struct State {
+    /// Until the connection is over. Before the buffers: when it is gone the device touches none of them.
+    qp: Option<Qp>,
     pub(super) phase: Phase,
     limits: Queues,
     /// Requests the device's send queue takes.
@@ -97,13 +101,16 @@ pub(super) struct State {
     pub(super) fault: Option<RdmaError>,
     /// Requests were flushed, or could not be posted.
     pub(super) flushed: bool,
+    /// A message has arrived.
+    pub(super) heard: bool,
     /// The end was told.
     pub(super) told: bool,
 }
 
 impl State {
-    pub(super) fn new(limits: Queues, depth: usize, heads: Heads) -> Self {
+    pub(super) fn new(qp: Qp, limits: Queues, depth: usize, heads: Heads) -> Self {
         Self {
+            qp: Some(qp),
             phase: Phase::Up,
             limits,
             depth,
@@ -120,6 +127,7 @@ impl State {
             waker: None,
             fault: None,
             flushed: false,
+            heard: false,
             told: false,
         }
     }
@@ -139,8 +147,9 @@ impl State {
         self.works.len() == 0
     }
 
-    pub(super) fn receive(&mut self, qp: &Qp, receive: Receive, key: u32) -> Result<(), RdmaError> {
+    pub(super) fn receive(&mut self, receive: Receive, key: u32) -> Result<(), RdmaError> {
         self.is_up()?;
+        let qp = self.qp.as_ref().ok_or(RdmaError::Closed)?;
         if self.receives.len() >= self.limits.receives {
             return Err(RdmaError::Limit("the receive queue is full"));
         }
@@ -158,7 +167,6 @@ impl State {
 
     pub(super) fn send(
         &mut self,
-        qp: &Qp,
         head: &Head,
         elements: [Option<Element>; 2],
         pieces: [Option<Piece>; 2],
@@ -170,12 +178,11 @@ impl State {
         let work = Work::Send { head: at, _pieces: pieces, _copies: copies };
         let elements = head.into_iter().chain(elements.into_iter().flatten());
         self.undone += 1;
-        self.submit(qp, work, elements, Operation::Send { invalidate })
+        self.submit(work, elements, Operation::Send { invalidate })
     }
 
     pub(super) fn write(
         &mut self,
-        qp: &Qp,
         from: Slice,
         region: Option<Mr>,
         element: Element,
@@ -183,16 +190,11 @@ impl State {
     ) -> Result<(), RdmaError> {
         self.may_send()?;
         self.undone += 1;
-        self.submit(qp, Work::Write { _region: region, _from: from }, [element], operation)
+        self.submit(Work::Write { _region: region, _from: from }, [element], operation)
     }
 
     /// Posts reads into the elements.
-    pub(super) fn read(
-        &mut self,
-        qp: &Qp,
-        reads: Reads,
-        parts: Vec<(Element, Operation)>,
-    ) -> Result<(), RdmaError> {
+    pub(super) fn read(&mut self, reads: Reads, parts: Vec<(Element, Operation)>) -> Result<(), RdmaError> {
         self.is_up()?;
         if parts.is_empty() {
             self.complete(Completion::Read { id: reads.id, into: reads.into });
@@ -202,38 +204,43 @@ impl State {
         self.next_reads = group.wrapping_add(1);
         self.reads.insert(group, reads);
         for (element, operation) in parts {
-            self.submit(qp, Work::Read(group), [element], operation)?;
+            self.submit(Work::Read(group), [element], operation)?;
         }
         Ok(())
     }
 
-    pub(super) fn bind(&mut self, qp: &Qp, operation: Operation) -> Result<(), RdmaError> {
-        self.submit(qp, Work::Bind, [], operation)
+    pub(super) fn bind(&mut self, operation: Operation) -> Result<(), RdmaError> {
+        self.submit(Work::Bind, [], operation)
     }
 
-    pub(super) fn invalidate(&mut self, qp: &Qp, key: u32) -> Result<(), RdmaError> {
-        self.submit(qp, Work::Invalidate(key), [], Operation::Invalidate(key))
+    pub(super) fn invalidate(&mut self, key: u32) -> Result<(), RdmaError> {
+        self.submit(Work::Invalidate(key), [], Operation::Invalidate(key))
+    }
+
+    /// Writes nothing, so that something arrives at the peer's device.
+    pub(super) fn nudge(&mut self) -> Result<(), RdmaError> {
+        self.is_up()?;
+        self.submit(Work::Nudge, [], Operation::Write(Remote { token: Token(0), address: 0 }))
     }
 
     /// Posts a request, or lets it wait for room.
     fn submit(
         &mut self,
-        qp: &Qp,
         work: Work,
         elements: impl IntoIterator<Item = Element>,
         operation: Operation,
     ) -> Result<(), RdmaError> {
         let id = self.works.insert(work);
         self.waiting.push_back(Request::new(id, elements, operation));
-        self.post_waiting(qp);
+        self.post_waiting();
         Ok(())
     }
 
     /// Posts what waits, as far as there is room. A device that takes a request no more has ended the connection, which
     /// is found out in its own time; the request waits until then.
-    pub(super) fn post_waiting(&mut self, qp: &Qp) {
+    pub(super) fn post_waiting(&mut self) {
         while !self.flushed && self.posted < self.depth {
-            let Some(request) = self.waiting.front() else { return };
+            let (Some(qp), Some(request)) = (&self.qp, self.waiting.front()) else { return };
             // SAFETY: what the elements name is in `works` or `reads` until the request is done or the queue pair gone.
             if unsafe { qp.post(request) }.is_err() {
                 self.flushed = true;
@@ -267,6 +274,7 @@ impl State {
         if !done.succeeded() {
             return;
         }
+        self.heard = true;
         message.truncate(done.len);
         let invalidated = done.invalidated.map(Token);
         if let Some(token) = invalidated {
@@ -285,7 +293,7 @@ impl State {
             }
             Work::Write { .. } => self.complete_if(done, Completion::Sent),
             Work::Read(group) => self.settle_read(done, group),
-            Work::Bind => {}
+            Work::Bind | Work::Nudge => {}
             Work::Invalidate(key) => {
                 if done.succeeded() {
                     self.windows.invalidated(key);
@@ -329,6 +337,19 @@ impl State {
         self.told = true;
         self.waiting.clear();
         self.windows.end();
+    }
+
+    /// It is over. In this order: windows, for a queue pair is not gone while one is bound to it; the queue pair, and with
+    /// it the device's reach; then what it could reach.
+    pub(super) fn over(&mut self) {
+        self.phase = Phase::Over;
+        self.waiting.clear();
+        self.windows.unbind();
+        self.qp = None;
+        self.receives = Slots::default();
+        self.works = Slots::default();
+        self.reads.clear();
+        self.windows.shut();
     }
 
     /// The waker of whoever asks for completions, if there are any.

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 /// Opened memory. The order of the fields is that in which they may be dropped.
 struct Opening {
     window: Option<Arc<Mw>>,
-    region: Arc<Mr>,
+    region: Option<Arc<Mr>>,
     buf: IoBuf,
     live: bool,
     /// Nobody will ask for it.
@@ -97,10 +97,20 @@ impl Windows {
         self.open.retain(|_, opening| !opening.parked);
     }
 
-    /// Ends all access. Nothing is opened any more after it.
-    pub(super) fn close(&mut self) {
+    /// Frees all windows. Nothing is open after it.
+    pub(super) fn unbind(&mut self) {
         self.spare.clear();
-        self.open.clear();
+        for opening in self.open.values_mut() {
+            opening.live = false;
+            opening.window = None;
+        }
+    }
+
+    /// Ends all registrations that were made for what is open; the queue pair is gone. Who has opened it still gets it back.
+    pub(super) fn shut(&mut self) {
+        for opening in self.open.values_mut() {
+            opening.region = None;
+        }
     }
 }
 
@@ -153,7 +163,7 @@ fn open_region(
         return Err((error, buf));
     }
     let mut opening =
-        Opening { window: None, region: region.clone(), buf, live: true, parked: false, waits: None };
+        Opening { window: None, region: Some(region.clone()), buf, live: true, parked: false, waits: None };
     let mut token = region.remote_key();
     if shared.device().can.windows {
         let window =
@@ -166,7 +176,7 @@ fn open_region(
         let (address, len) = (part.address, u64::from(part.len));
         let operation = Operation::Bind { window, region, address, len, rights, key: token };
         // Requests are done in order: it is open before the peer hears of it.
-        if let Err(error) = state.bind(shared.qp(), operation) {
+        if let Err(error) = state.bind(operation) {
             return Err((error, opening.buf));
         }
     }
@@ -191,7 +201,7 @@ impl Handle {
                 let dead = state.told;
                 let back = state.windows.take_back(self.token, dead);
                 if matches!(back, Back::Later(_)) {
-                    state.invalidate(self.shared.qp(), self.token)?;
+                    state.invalidate(self.token)?;
                 }
                 back
             };
