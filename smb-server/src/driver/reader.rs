@@ -29,6 +29,9 @@ use tokio::{runtime::Handle as Runtime, sync::watch, task::JoinHandle, time::Ins
 /// Frames up to this size are opened and begun in the reader itself; larger ones get a task of their own, so that
 /// their bytes are hashed and copied on another core.
 const SMALL: usize = 32 * 1024;
+/// Small frames that are begun before the writer gets its turn: where many requests have gathered, the client has the first
+/// answers, and something to do, while the rest is worked on.
+const TOGETHER: usize = 8;
 /// How long the peer may take to close its direction after we have closed ours.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -125,7 +128,10 @@ impl Intake<'_> {
     /// Receives until the connection ends or the server drains.
     async fn receive(&mut self, receiver: &mut dyn RecvHalf, drain: &mut watch::Receiver<bool>) {
         let mut gone = self.conn.watch();
-        loop {
+        for count in 1.. {
+            if count % TOGETHER == 0 {
+                tokio::task::yield_now().await;
+            }
             self.adjust(receiver);
             let deadline = self.deadline;
             let received = tokio::select! {
