@@ -1,6 +1,6 @@
 //! Randomness and time: the only place that asks the system for either.
 
-use smb_proto::msg::FileTime;
+use smb_proto::msg::{FileId, FileTime};
 #[cfg(not(fuzzing))]
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -52,6 +52,18 @@ pub(crate) fn random_id() -> u64 {
         let id = u64::from_le_bytes(random());
         if id != 0 && id != u64::MAX {
             return id;
+        }
+    }
+}
+
+/// A random file id: both halves as [`random_id`], with one question to the system.
+pub(crate) fn random_file_id() -> FileId {
+    loop {
+        let bytes: [u8; 16] = random();
+        let half = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let (persistent, volatile) = (half(bytes.first_chunk()), half(bytes.last_chunk()));
+        if [persistent, volatile].iter().all(|half| !matches!(*half, 0 | u64::MAX)) {
+            return FileId { persistent, volatile };
         }
     }
 }

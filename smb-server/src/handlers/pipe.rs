@@ -11,7 +11,7 @@ use crate::{
 };
 use smb_proto::{
     msg::{
-        Access, CreateAction, CreateRequest, CreateResponse, FileAttributes, FileId, FileTimes, IoctlRequest,
+        Access, CreateAction, CreateRequest, CreateResponse, FileAttributes, FileTimes, IoctlRequest,
         OplockLevel, ReadRequest, ReadResponse, ShareAccess, fsctl::pipe::PipeWait,
     },
     status::NtStatus,
@@ -35,7 +35,7 @@ pub(super) fn create(request: &Request, create: &CreateRequest) -> Outcome {
     let claim = shared.modes.claim(key, Access::NONE, ShareAccess::ALL)?;
     let tree = request.tree()?;
     let open = Arc::new(Open::new(NewOpen {
-        id: FileId { persistent: entropy::random_id(), volatile: entropy::random_id() },
+        id: entropy::random_file_id(),
         tree_id: tree.id,
         share: shared.pipes.clone(),
         granted: create.desired_access.mapped().without(Access::MAXIMUM_ALLOWED).with(PIPE_ACCESS),

@@ -81,12 +81,16 @@ impl Open {
     }
 
     pub(super) fn metadata(&self) -> Result<Metadata> {
-        self.told(&Stat::of(&self.fd)?)
+        self.told(&Stat::of(&self.fd)?, &self.kept()?)
     }
 
-    /// What is known of it, where the host just said `stat`.
-    pub(super) fn told(&self, stat: &Stat) -> Result<Metadata> {
-        let metadata = stat.metadata(&Kept::of(&self.fd)?);
+    pub(super) fn kept(&self) -> Result<Kept> {
+        Kept::of(&self.fd)
+    }
+
+    /// What is known of it, where the host just said `stat`, and `kept` is kept of it.
+    pub(super) fn told(&self, stat: &Stat, kept: &Kept) -> Result<Metadata> {
+        let metadata = stat.metadata(kept);
         match &self.stream {
             Some(stream) => stream.metadata(&self.fd, metadata),
             None if metadata.end_of_file == 0 && !self.directory => {

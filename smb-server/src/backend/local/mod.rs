@@ -126,10 +126,13 @@ impl Share {
     }
 
     fn open(self: &Arc<Self>, wish: &Wish) -> Result<Opened> {
-        let got = wish.grant(self)?;
-        let (created, stat) = (got.created, got.stat);
+        let mut got = wish.grant(self)?;
+        let (created, stat, given) = (got.created, got.stat, got.given.take());
         let open = Open::new(Arc::clone(self), got)?;
-        let (metadata, security) = (open.told(&stat)?, open.security()?);
+        let (metadata, security) = match given {
+            Some(given) => (open.told(&stat, &given.kept)?, given.security),
+            None => (open.told(&stat, &open.kept()?)?, open.security()?),
+        };
         Ok(Opened { handle: Arc::new(LocalHandle(Arc::new(open))), created, metadata, security })
     }
 

@@ -5,7 +5,7 @@
 //! names as they are. What is remembered is bounded; the directory used longest ago goes first. Where there is no
 //! inotify, each search reads the directory.
 
-use super::{meta::Stat, sandbox::for_names};
+use super::sandbox::{self, for_names};
 use crate::backend::{
     FileKey, Result,
     case::{fold, same},
@@ -85,7 +85,7 @@ impl Names {
     }
 
     /// How the directory spells `name`.
-    pub(super) fn spelling(&self, directory: &OwnedFd, name: &str) -> Result<Option<String>> {
+    pub(super) fn spelling(&self, directory: &sandbox::Directory, name: &str) -> Result<Option<String>> {
         if let Some(known) = &self.0 {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = known.search(directory, name)? {
@@ -104,8 +104,8 @@ impl Names {
 
 impl Known {
     /// `None`: the directory cannot be remembered.
-    fn search(&mut self, directory: &OwnedFd, name: &str) -> Result<Option<Option<String>>> {
-        let key = Stat::of(directory)?.key();
+    fn search(&mut self, directory: &sandbox::Directory, name: &str) -> Result<Option<Option<String>>> {
+        let key = directory.key()?;
         if !self.directories.contains_key(&key) && !self.remember(directory, key)? {
             return Ok(None);
         }
@@ -122,7 +122,7 @@ impl Known {
     }
 
     /// Watches, then reads: what changes in between is in the events.
-    fn remember(&mut self, directory: &OwnedFd, key: FileKey) -> Result<bool> {
+    fn remember(&mut self, directory: &sandbox::Directory, key: FileKey) -> Result<bool> {
         let path = format!("/proc/self/fd/{}", directory.as_fd().as_raw_fd());
         let flags = WatchFlags::CREATE
             | WatchFlags::DELETE

@@ -40,7 +40,18 @@ pub(super) struct Got {
     pub(super) path_only: bool,
     /// The stream, spelled as it is there.
     pub(super) stream: Option<String>,
+    /// What was just given to a new file.
+    pub(super) given: Option<Given>,
 }
+
+/// What a new file was given, so that nobody has to ask the host for it.
+pub(super) struct Given {
+    pub(super) kept: Kept,
+    pub(super) security: Option<Vec<u8>>,
+}
+
+/// An open file with what the host says of it, and what it was given where it is new.
+type Found = (OwnedFd, Stat, Option<Given>);
 
 /// How often an open starts again because the name changed under it.
 const ATTEMPTS: usize = 16;
@@ -108,9 +119,10 @@ impl Wish {
                 Some(stat) => self.open_existing(&spot, &stat)?,
                 None => self.create(share, &spot)?,
             };
-            if let Some((fd, stat, created)) = got {
+            if let Some((fd, stat, given)) = got {
+                let created = given.is_some();
                 let path_only = !created && self.path_only(stat.kind());
-                return Ok(Got { fd, stat, spot: Some(spot), created, path_only, stream: None });
+                return Ok(Got { fd, stat, spot: Some(spot), created, path_only, stream: None, given });
             }
         }
         // Somebody keeps swapping what the name stands for.
@@ -126,7 +138,7 @@ impl Wish {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
         let fd = openat(share.root.fd(), ".", flags, Mode::empty()).map_err(status)?;
         let stat = Stat::of(&fd)?;
-        Ok(Got { fd, stat, spot: None, created: false, path_only: false, stream: None })
+        Ok(Got { fd, stat, spot: None, created: false, path_only: false, stream: None, given: None })
     }
 
     fn path_only(&self, kind: Kind) -> bool {
@@ -137,7 +149,7 @@ impl Wish {
     }
 
     /// `None`: the name has changed in the meantime.
-    fn open_existing(&self, spot: &Spot, stat: &Stat) -> Result<Option<(OwnedFd, Stat, bool)>> {
+    fn open_existing(&self, spot: &Spot, stat: &Stat) -> Result<Option<Found>> {
         match (stat.kind(), self.existing, self.wanted) {
             (Kind::Symlink, Existing::Required, _) => return Err(NtStatus::OBJECT_NAME_NOT_FOUND),
             (_, Existing::Forbidden, _) => return Err(NtStatus::OBJECT_NAME_COLLISION),
@@ -151,7 +163,7 @@ impl Wish {
             Ok(fd) => {
                 let opened = Stat::of(&fd)?;
                 let same = opened.key() == stat.key() && opened.kind() == stat.kind();
-                Ok(same.then_some((fd, opened, false)))
+                Ok(same.then_some((fd, opened, None)))
             }
             // It became a link, went away, became a fifo or another type.
             Err(Errno::LOOP | Errno::NOENT | Errno::NXIO | Errno::NOTDIR | Errno::ISDIR) => Ok(None),
@@ -172,7 +184,7 @@ impl Wish {
     }
 
     /// `None`: somebody else created it in the meantime.
-    fn create(&self, share: &Share, spot: &Spot) -> Result<Option<(OwnedFd, Stat, bool)>> {
+    fn create(&self, share: &Share, spot: &Spot) -> Result<Option<Found>> {
         if self.existing == Existing::Required {
             return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
         }
@@ -184,15 +196,15 @@ impl Wish {
         }
         let kind = if self.wanted == Type::Directory { Type::Directory } else { Type::File };
         let security = extended::security(&spot.directory)?;
-        let parent = Parent { key: Stat::of(&spot.directory)?.key(), security: security.as_deref() };
+        let parent = Parent { key: spot.directory.key()?, security: security.as_deref() };
         let initial = self.maker.make(parent, kind)?;
         let made = match kind {
             Type::Directory => self.make_directory(spot),
             Type::File | Type::Any => self.make_file(spot),
         };
         match made {
-            Ok(fd) => match self.furnish(&fd, kind, &initial).and_then(|()| Stat::of(&fd)) {
-                Ok(stat) => Ok(Some((fd, stat, true))),
+            Ok(fd) => match self.furnish(&fd, kind, initial).and_then(|given| Ok((given, Stat::of(&fd)?))) {
+                Ok((given, stat)) => Ok(Some((fd, stat, Some(given)))),
                 Err(status) => {
                     let flags = if kind == Type::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
                     // Nobody has been told of it yet.
@@ -208,19 +220,32 @@ impl Wish {
     }
 
     /// Gives a new file what it begins with. A file system without extended attributes keeps none of it.
-    fn furnish(&self, fd: &OwnedFd, kind: Type, initial: &Initial) -> Result<()> {
-        let ignored = |done: Result<()>| if done == Err(NtStatus::NOT_SUPPORTED) { Ok(()) } else { done };
+    fn furnish(&self, fd: &OwnedFd, kind: Type, initial: Initial) -> Result<Given> {
+        let stored = |done: Result<()>| match done {
+            Ok(()) => Ok(true),
+            Err(NtStatus::NOT_SUPPORTED) => Ok(false),
+            Err(status) => Err(status),
+        };
+        let mut given = Given { kept: Kept::default(), security: None };
         let directory = kind == Type::Directory;
         let elsewhere = if directory { FileAttributes::NONE } else { FileAttributes::READONLY };
-        let plain = FileAttributes::NORMAL.with(FileAttributes::DIRECTORY).with(elsewhere);
-        let attributes = self.attributes.without(plain).with(usual(directory));
+        let plain = FileAttributes::NORMAL | FileAttributes::DIRECTORY | FileAttributes::REPARSE_POINT;
+        let attributes = self.attributes.without(plain).without(elsewhere).with(usual(directory));
         if attributes != usual(directory) {
-            ignored(Kept { attributes: Some(attributes), ..Kept::default() }.store(fd, directory))?;
+            let kept = Kept { attributes: Some(attributes), ..Kept::default() };
+            if stored(kept.store(fd, directory))? {
+                given.kept = kept;
+            }
         }
-        if let Some(descriptor) = &initial.security {
-            ignored(extended::set_security(fd, descriptor))?;
+        if let Some(descriptor) = initial.security
+            && stored(extended::set_security(fd, &descriptor))?
+        {
+            given.security = Some(descriptor);
         }
-        if initial.extended.is_empty() { Ok(()) } else { extended::set_attributes(fd, &initial.extended) }
+        if !initial.extended.is_empty() {
+            extended::set_attributes(fd, &initial.extended)?;
+        }
+        Ok(given)
     }
 
     fn make_directory(&self, spot: &Spot) -> rustix::io::Result<OwnedFd> {

@@ -4,7 +4,6 @@
 use super::{errno::status, meta::Stat, sandbox::Spot};
 use crate::backend::{FileKey, Result};
 use rustix::{
-    fd::OwnedFd,
     fs::{AtFlags, RenameFlags, linkat, renameat, renameat_with, unlinkat},
     io::Errno,
 };
@@ -34,7 +33,7 @@ impl Places {
 
     /// The place of the file `key` at `spot`.
     pub(super) fn enter(&self, key: FileKey, spot: Spot) -> Result<Arc<Place>> {
-        let directory_key = Stat::of(&spot.directory)?.key();
+        let directory_key = spot.directory.key()?;
         let mut open = self.open();
         let known = open.entry(key).or_default();
         let same =
@@ -112,7 +111,7 @@ impl Place {
     pub(super) fn rename(&self, to: Spot) -> Result<()> {
         let mut spot = self.spot();
         self.verify(&spot)?;
-        if spot.name == to.name && Stat::of(&spot.directory)?.key() == Stat::of(&to.directory)?.key() {
+        if spot.name == to.name && spot.directory.key()? == to.directory.key()? {
             return Ok(());
         }
         move_to_nothing(&spot, &to)?;
@@ -135,7 +134,7 @@ impl Place {
 }
 
 fn move_to_nothing(from: &Spot, to: &Spot) -> Result<()> {
-    let (old, new): (&OwnedFd, &OwnedFd) = (&from.directory, &to.directory);
+    let (old, new) = (&from.directory, &to.directory);
     match renameat_with(old, &from.name, new, &to.name, RenameFlags::NOREPLACE) {
         // The file system cannot do both in one step: look, then move.
         Err(Errno::INVAL | Errno::NOSYS) => match Stat::of_name(new, &to.name) {

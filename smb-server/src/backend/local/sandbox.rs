@@ -11,9 +11,9 @@ use super::{
     meta::Stat,
     names::Names,
 };
-use crate::backend::{Path, Result};
+use crate::backend::{FileKey, Path, Result};
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{Dir, Mode, OFlags, ResolveFlags, openat, openat2},
     io::Errno,
 };
@@ -21,14 +21,41 @@ use smb_proto::status::NtStatus;
 use std::{
     io, path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+/// An open directory, which stays what it is.
+#[derive(Debug)]
+pub(super) struct Directory {
+    fd: OwnedFd,
+    key: OnceLock<FileKey>,
+}
+
+impl Directory {
+    fn new(fd: OwnedFd) -> Self {
+        Self { fd, key: OnceLock::new() }
+    }
+
+    /// What it is, asked once.
+    pub(super) fn key(&self) -> Result<FileKey> {
+        match self.key.get() {
+            Some(key) => Ok(*key),
+            None => Stat::of(&self.fd).map(|stat| *self.key.get_or_init(|| stat.key())),
+        }
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 /// The root of a share.
 pub(super) struct Root {
-    fd: Arc<OwnedFd>,
+    directory: Arc<Directory>,
     case_sensitive: bool,
     names: Names,
     /// Whether the kernel has `openat2` (Linux 5.6) and lets us use it.
@@ -38,7 +65,7 @@ pub(super) struct Root {
 /// A name in an open directory.
 #[derive(Debug, Clone)]
 pub(super) struct Spot {
-    pub(super) directory: Arc<OwnedFd>,
+    pub(super) directory: Arc<Directory>,
     pub(super) name: String,
 }
 
@@ -48,12 +75,12 @@ const DIRECTORY: OFlags =
 impl Root {
     pub(super) fn open(at: &path::Path, case_sensitive: bool) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = Arc::new(rustix::fs::open(at, flags, Mode::empty())?);
-        Ok(Self { fd, case_sensitive, names: Names::new(), openat2: AtomicBool::new(true) })
+        let directory = Arc::new(Directory::new(rustix::fs::open(at, flags, Mode::empty())?));
+        Ok(Self { directory, case_sensitive, names: Names::new(), openat2: AtomicBool::new(true) })
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
-        &self.fd
+        &self.directory.fd
     }
 
     pub(super) fn is_case_sensitive(&self) -> bool {
@@ -75,12 +102,12 @@ impl Root {
         Ok(Some(Spot { directory, name: name.clone() }))
     }
 
-    fn directory(&self, path: &Path) -> Result<Arc<OwnedFd>> {
+    fn directory(&self, path: &Path) -> Result<Arc<Directory>> {
         if path.is_empty() {
-            return Ok(Arc::clone(&self.fd));
+            return Ok(Arc::clone(&self.directory));
         }
         match self.resolve(path) {
-            Some(Ok(fd)) => Ok(Arc::new(fd)),
+            Some(Ok(fd)) => Ok(Arc::new(Directory::new(fd))),
             Some(Err(errno)) if errno != Errno::NOENT => Err(path_status(errno)),
             _ => self.walk(path),
         }
@@ -92,7 +119,7 @@ impl Root {
             return None;
         }
         let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match openat2(&self.fd, path.join("/"), DIRECTORY, Mode::empty(), how) {
+        match openat2(self.fd(), path.join("/"), DIRECTORY, Mode::empty(), how) {
             Err(Errno::NOSYS | Errno::PERM | Errno::TOOBIG) => {
                 self.openat2.store(false, Ordering::Relaxed);
                 None
@@ -103,15 +130,15 @@ impl Root {
         }
     }
 
-    fn walk(&self, path: &Path) -> Result<Arc<OwnedFd>> {
-        let mut at = Arc::clone(&self.fd);
+    fn walk(&self, path: &Path) -> Result<Arc<Directory>> {
+        let mut at = Arc::clone(&self.directory);
         for name in path {
-            at = Arc::new(self.step(&at, name)?);
+            at = Arc::new(Directory::new(self.step(&at, name)?));
         }
         Ok(at)
     }
 
-    fn step(&self, at: &OwnedFd, name: &str) -> Result<OwnedFd> {
+    fn step(&self, at: &Directory, name: &str) -> Result<OwnedFd> {
         match openat(at, name, DIRECTORY, Mode::empty()) {
             Err(Errno::NOENT) => {
                 let name = self.spelling(at, name)?.ok_or(NtStatus::OBJECT_PATH_NOT_FOUND)?;
@@ -139,7 +166,7 @@ impl Root {
     }
 
     /// How the directory spells the name.
-    fn spelling(&self, directory: &OwnedFd, name: &str) -> Result<Option<String>> {
+    fn spelling(&self, directory: &Directory, name: &str) -> Result<Option<String>> {
         if self.case_sensitive {
             return Ok(None);
         }

@@ -29,7 +29,7 @@ use grant::Grant;
 use smb_proto::{
     msg::{
         Access, CreateAction, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
-        FileAttributes, FileId, NotifyFilter, OplockLevel,
+        FileAttributes, NotifyFilter, OplockLevel,
     },
     status::NtStatus,
 };
@@ -254,7 +254,7 @@ impl Creation<'_> {
         claim: Claim,
     ) -> Result<Open, NtStatus> {
         Ok(Open::new(NewOpen {
-            id: FileId { persistent: entropy::random_id(), volatile: entropy::random_id() },
+            id: entropy::random_file_id(),
             tree_id: self.request.tree()?.id,
             share: self.share.clone(),
             granted,
