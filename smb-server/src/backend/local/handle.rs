@@ -31,6 +31,11 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
+use tokio::sync::Mutex;
+
+/// The kernel lets one write to a file at a time. Where writes are done in the requests' own tasks, those as long as this take
+/// turns: who waits for his does something else meanwhile, and does not spin in the kernel.
+const LARGE: usize = 64 * 1024;
 
 /// What is reserved is told in units of this.
 const CLUSTER: u64 = 4096;
@@ -51,6 +56,8 @@ pub(super) struct Open {
     reserved: AtomicU64,
     /// Nothing has to wait for a disk.
     in_memory: bool,
+    /// Held by the large write under way that does not wait for a disk.
+    turn: Mutex<()>,
 }
 
 impl Drop for Open {
@@ -77,6 +84,7 @@ impl Open {
             stream,
             reserved: AtomicU64::new(0),
             in_memory,
+            turn: Mutex::new(()),
         })
     }
 
@@ -327,6 +335,8 @@ impl Handle for LocalHandle {
 
     fn write(&self, offset: u64, buf: IoBuf, _replay: bool) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
+            let in_turn = self.0.in_memory && buf.len() >= LARGE;
+            let _turn = if in_turn { Some(self.0.turn.lock().await) } else { None };
             let done = match &self.0.stream {
                 None if !self.0.in_memory => io::write_now(self.0.data()?, offset, &buf)?,
                 _ => 0,
