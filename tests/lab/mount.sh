@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# usage (as root, inside the lab VM): mount.sh ours|smbd
+# usage (as root, inside the lab VM): mount.sh ours|smbd [work]
 # Mounts a user-space server on the VM's own loopback with the kernel's cifs client over TCP, at each dialect and
-# protection, and works on the mount: the steps of the interop matrix as a file system sees them.
+# protection, and works on the mount: the steps of the interop matrix as a file system sees them. With `work`: what people
+# do there (work.py), at 3.1.1 and without the client's cache; and clones on a share that is on XFS.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) mnt=$(mktemp -d)
@@ -11,9 +12,12 @@ cat >"$work/serve.py" <<PY
 import sys
 sys.path.insert(0, "$here/../interop")
 import peers
-server = peers.Smbd("$work") if sys.argv[1] == "smbd" else peers.OurServer("$work", *sys.argv[2:])
+server = peers.Smbd("$work") if sys.argv[1] == "smbd" else peers.OurServer("$work")
 print(server.port, server.share, flush=True)
-server.proc.wait()
+try:
+    server.proc.wait()
+finally:
+    peers.stop(server.proc)
 PY
 
 refused() { if "$@" 2>/dev/null; then echo "not refused: $*"; return 1; fi; }
@@ -52,19 +56,61 @@ mount_it() {
   mount -t cifs //127.0.0.1/share "$mnt" -o "port=$port,$options,username=alice,password=Passw0rd,sec=ntlmssp"
 }
 
-python3 "$work/serve.py" "$@" >"$work/port" 2>&1 &
-for _ in $(seq 200); do [ -s "$work/port" ] && break; sleep 0.3; done
-read -r port share <"$work/port"
-[ -d "$share" ] || { cat "$work/port"; exit 1; }
-failed=0
+start_server() {
+  : >"$work/port"
+  python3 "$work/serve.py" "$kind" >"$work/port" 2>&1 & server=$!
+  for _ in $(seq 200); do [ -s "$work/port" ] && break; sleep 0.3; done
+  read -r port share <"$work/port"
+  [ -d "$share" ] || { cat "$work/port"; exit 1; }
+}
+
+# with two connections, and every byte and lock on the wire
+works() {
+  local name=$1 options=vers=3.1.1,cache=none,nosharesock second
+  shift
+  second=$(mktemp -d)
+  (
+    set -e
+    mount_it; mnt=$second mount_it
+    python3 "$here/work.py" "$mnt" "$second" "$@"
+    umount "$second" "$mnt"
+  ) >"$work/out" 2>&1 & steps=$!
+  if wait $steps; then
+    echo "PASS cifs-$kind $name: $(tr '\n' ' ' <"$work/out")"
+  else
+    failed=1
+    echo "FAIL cifs-$kind $name"; tail -20 "$work/out" | sed 's/^/     /'; dmesg | tail -5 | sed 's/^/     /'
+    umount -l "$second" "$mnt" 2>/dev/null || true
+    rm -rf "${share:?}"/*
+  fi
+}
+
+work_there() {
+  works work "$share"
+  modprobe xfs; modprobe loop
+  truncate -s 400M "$work/disk"
+  mkfs.xfs -q -m reflink=1 "$work/disk"
+  # The server has the directory that was there: another, for this one.
+  kill $server; wait $server || true
+  mount -o loop "$work/disk" "$share"
+  start_server
+  works reflink "$share" reflink
+}
+
+kind=$1 failed=0
+start_server
+if [ "${2:-}" = work ]; then
+  work_there
+  exit $failed
+fi
 for options in vers=2.0 vers=2.1,sign vers=3.0 vers=3.02,seal vers=3.1.1 vers=3.1.1,sign vers=3.1.1,seal; do
   # in the background: `set -e` does not hold inside the condition of an if
   (set -ex; mount_it; steps "$share"; umount "$mnt") >"$work/out" 2>&1 & steps=$!
   if wait $steps; then
-    echo "PASS cifs-$1 $options"
+    echo "PASS cifs-$kind $options"
   else
     failed=1
-    echo "FAIL cifs-$1 $options"; tail -20 "$work/out" | sed 's/^/     /'; dmesg | tail -5 | sed 's/^/     /'
+    echo "FAIL cifs-$kind $options"; tail -20 "$work/out" | sed 's/^/     /'; dmesg | tail -5 | sed 's/^/     /'
     umount -l "$mnt" 2>/dev/null || true
     rm -rf "${share:?}"/*
   fi
