@@ -19,7 +19,8 @@ use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf};
 
 /// Bytes read ahead at most, where messages are small: many of them come with one system call.
 const MANY: usize = 64 * 1024;
-/// Bytes read ahead at most behind a large message. Of the next one no more than this is copied.
+/// Bytes read ahead at most behind a large message, of the next one no more than this is copied; and before the peer has
+/// authenticated.
 const FEW: usize = 16 * 1024;
 
 pub(super) struct TcpReceiver {
@@ -60,7 +61,11 @@ impl Stage {
 
     /// Room for up to `size` bytes, with what is there; all of it where nothing is.
     fn room(&mut self, buffers: &dyn Buffers, size: usize) -> &mut [u8] {
-        let bytes = self.bytes.get_or_insert_with(|| buffers.buffer(MANY));
+        if self.ready().is_empty() && self.bytes.as_ref().is_some_and(|bytes| bytes.len() < size) {
+            self.release();
+        }
+        let bytes = self.bytes.get_or_insert_with(|| buffers.buffer(size));
+        let size = size.min(bytes.len());
         bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -72,7 +77,7 @@ impl TcpReceiver {
     pub(super) fn new(stream: OwnedReadHalf, buffers: Arc<dyn Buffers>) -> Self {
         let stage = Stage::default();
         let alignment = Alignment::default();
-        Self { stream, buffers, limit: INITIAL_LIMIT, stage, ahead: MANY, body: None, alignment, end: None }
+        Self { stream, buffers, limit: INITIAL_LIMIT, stage, ahead: FEW, body: None, alignment, end: None }
     }
 
     async fn next(&mut self) -> Result<Option<Received>, TransportError> {
@@ -116,7 +121,7 @@ impl TcpReceiver {
         if len > self.limit {
             return Err(TransportError::TooLong { len, limit: self.limit });
         }
-        self.ahead = if len > FEW { FEW } else { MANY };
+        self.ahead = if len > FEW || self.limit <= INITIAL_LIMIT { FEW } else { MANY };
         self.stage.consume(frame::PREFIX);
         let ready = self.stage.ready();
         let ready = ready.get(..len).unwrap_or(ready);
@@ -131,6 +136,10 @@ impl TcpReceiver {
     }
 
     async fn read_body(&mut self) -> Result<(), TransportError> {
+        if self.stage.ready().is_empty() {
+            // Whoever sends a message slowly holds no more than that message.
+            self.stage.release();
+        }
         let Some((body, filled)) = &mut self.body else { return Ok(()) };
         let rest = body.get_mut(*filled..).unwrap_or(&mut []);
         match self.stream.read(rest).await? {
