@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """usage (as root, in the lab VM): rdma.py rxe|siw [PART...]
 
-SMB Direct on a soft device: our server under the kernel's client, our client on ksmbd, ours on ours, and what tshark
-makes of it. One line for each part; exit status 1 if one failed.
+SMB Direct on a soft device: the conformance suites of smb-direct, our server under the kernel's client, our client on
+ksmbd, ours on ours, a device and a link that go away, what is left behind, and what tshark makes of it. One line for each
+part; exit status 1 if one failed. $VERBS_LAB: the test program of smb-direct.
 """
 import json
 import mmap
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "interop"))
 import peers  # noqa: E402
 
+KIND = sys.argv[1]
 ADDRESS, DEVICE = "10.0.2.15", "rdma0"
 USER, PASSWORD = peers.USER, peers.PASSWORD
 SIZES = [0, 1, 4095, 4097, 65_537, 1_000_003, 8 << 20]
@@ -49,7 +52,7 @@ def wait_for(what, condition, seconds=20):
 
 def add_device():
     run("rdma", "link", "add", DEVICE, "type", KIND, "netdev", "eth0")
-    wait_for("an active device", lambda: "ACTIVE" in run("rdma", "link"))
+    active()
 
 
 class Server:
@@ -282,6 +285,57 @@ def ours():
     return f"{moved}, on both sides"
 
 
+def verbs_lab(what, *words):
+    """The test program of smb-direct; the lines it prints."""
+    return run(os.environ["VERBS_LAB"], ADDRESS, what, *words).splitlines()
+
+
+def conformance():
+    """The suites of both layers of smb-direct."""
+    # Soft iWARP does not check who may read (siw_qp_sq_proc_tx references what it sends without a check), so that wrong access goes unnoticed.
+    cannot = ["wrong_access"] if KIND == "siw" else []
+    lines = verbs_lab("provider") + verbs_lab("transport", *cannot)
+    return f"{sum(line.startswith('PASS') for line in lines)} tests"
+
+
+def cycles():
+    """200 connections that come and go, both ends in one process, leave no object and no descriptor behind."""
+    before = resources()
+    verbs_lab("cycles", 200, 8 if KIND == "rxe" else 1)  # soft iWARP refuses some of several at a time, under load
+    if (after := resources()) != before:
+        raise RuntimeError(f"before: {before}, after: {after}")
+    return "200 connections"
+
+
+def resources():
+    """How many objects of each kind the device has, ours and the kernel's."""
+    return run("rdma", "resource", "show").split(":", 1)[1].split()
+
+
+LINK_DOWN = "ip link set eth0 down"
+REMOVE = f"rdma link del {DEVICE}"
+ADD = f"rdma link add {DEVICE} type {KIND} netdev eth0"
+LINK_UP = "ip link set eth0 up; ip route replace default via 10.0.2.2"
+if KIND == "rxe":
+    # Linux 6.12: when the connection manager cannot send because the link is down, soft RoCE puts its queue pair into an
+    # error for good (err: in rxe_requester), and nobody connects by the device any more (rping neither) until it is made anew.
+    LINK_UP += f"; {REMOVE}; {ADD}"
+PORT_DOWN, REMOVED = "port of the RDMA device is down", "RDMA device was removed"
+
+
+def active():
+    wait_for("an active device", lambda: "ACTIVE" in run("rdma", "link"))
+
+
+def lost_by_both():
+    """The device goes, then the link, in the midst of transfers of a process that has both ends, and lives on; it says so,
+    and connects again."""
+    await_active = "; until rdma link | grep -q ACTIVE; do sleep 0.1; done"
+    verbs_lab("loss", REMOVE, REMOVED, ADD + await_active)
+    verbs_lab("loss", LINK_DOWN, PORT_DOWN, LINK_UP + await_active)
+    return "device removed, link down"
+
+
 def dissected():
     """tshark reads ours with the kernel (siw only: it runs over TCP)."""
     capture = WORK / "siw.pcapng"
@@ -308,7 +362,7 @@ def dissected():
 
 
 PARTS = {part.__name__: part for part in
-         (kernel_client, kernel_client_signed, ksmbd, ours, dissected)}
+         (conformance, kernel_client, kernel_client_signed, ksmbd, ours, lost_by_both, cycles, dissected)}
 
 
 # The kernel's SMB Direct client disconnects in a work item (smbd_disconnect_rdma_work) while it may be destroying the same
@@ -337,7 +391,8 @@ def one(part):
     return True
 
 
-KIND = sys.argv[1]
+# Buffers are locked in memory, also where soft iWARP asks no capability instead.
+resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 # In this order: a device that goes leaves the last module first, and ib_uverbs waits for programs to let go, which learn
 # of it from rdma_cm.
 for module in ({"rxe": "rdma_rxe", "siw": "siw"}[KIND], "ib_uverbs", "rdma_ucm", "cifs"):
