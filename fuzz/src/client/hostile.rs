@@ -32,6 +32,7 @@ pub struct Hostile {
     /// Ids below it may have been granted, by whatever was in any answer.
     high: u64,
     last: Vec<u8>,
+    last_grants: u64,
     next_async: u64,
 }
 
@@ -49,6 +50,7 @@ impl Hostile {
             cancelled: BTreeSet::new(),
             high: 1,
             last: Vec::new(),
+            last_grants: 0,
             next_async: 1,
         }
     }
@@ -87,6 +89,7 @@ impl Hostile {
         for range in compound::ranges(&frame) {
             let part = &frame[range.expect("the client's frames are whole")];
             let (header, _) = Header::parse(part).expect("the client's headers are whole");
+            crate::tell(|| format!("  sealed {sealed}, ids below {}: {header:?}", self.high));
             self.check(&header, part, sealed);
             if header.command == Command::CANCEL {
                 let id = match header.route {
@@ -160,6 +163,8 @@ impl Hostile {
             20 if header.command != Command::READ => mutate(&mut answer.body, choices),
             14 => {
                 let last = self.last.clone();
+                // Sealed or not, it brings its credits once more.
+                self.high = self.high.saturating_add(self.last_grants);
                 self.raw(&last).await;
                 self.waiting.push(Waiting { header, message, sealed, async_id });
             }
@@ -201,6 +206,7 @@ impl Hostile {
 
     /// Sends an answer, signed where it says so and sealed where asked.
     async fn post(&mut self, bytes: &[u8], vouched: bool, sealed: bool) {
+        self.last_grants = credits(bytes);
         let bytes = self.protected(bytes, vouched, sealed);
         self.raw(&bytes).await;
         self.last = bytes;
@@ -210,6 +216,7 @@ impl Hostile {
         let mut bytes = bytes.to_vec();
         let Ok((header, _)) = Header::parse(&bytes) else { return bytes };
         self.honest.hash(&header, &bytes);
+        crate::tell(|| format!("sealed {sealed}, vouched for {vouched}: {header:?}"));
         let keys = self.honest.keys.as_ref();
         if let Some(keys) = keys.filter(|_| vouched && header.flags.contains(HeaderFlags::SIGNED)) {
             keys.signing.sign(&mut bytes).expect("can be signed");
@@ -218,7 +225,7 @@ impl Hostile {
             let mut whole = [&[0; TRANSFORM_HEADER_LEN], &bytes[..]].concat();
             let nonce = nonces.next(seal.cipher()).expect("nonces are left");
             seal.seal(nonce, SESSION, &mut whole).expect("can be sealed");
-            self.high = self.high.saturating_add(header.credits.into());
+            self.high = self.high.saturating_add(credits(&bytes));
             return whole;
         }
         bytes
@@ -226,13 +233,16 @@ impl Hostile {
 
     async fn raw(&mut self, bytes: &[u8]) {
         // Whatever these bytes may grant: the client is given the benefit of the doubt.
-        for part in compound::ranges(bytes).map_while(Result::ok) {
-            if let Some((header, _)) = bytes.get(part).and_then(|part| Header::parse(part).ok()) {
-                self.high = self.high.saturating_add(header.credits.into());
-            }
-        }
+        self.high = self.high.saturating_add(credits(bytes));
         let _ = self.sender.send(Msg::inline(IoBuf::copied(bytes))).await;
     }
+}
+
+/// The credits that the messages of a frame in the clear grant.
+fn credits(bytes: &[u8]) -> u64 {
+    let parts = compound::ranges(bytes).map_while(Result::ok);
+    let headers = parts.filter_map(|part| Some(Header::parse(bytes.get(part)?).ok()?.0));
+    headers.map(|header| u64::from(header.credits)).sum()
 }
 
 fn status(choices: &mut Source<'_>) -> NtStatus {
