@@ -85,12 +85,23 @@ def beyond(client, share, back):
         same_end(here, there)
         with open(here, "r+b") as f:
             f.truncate(BEFORE)
-        client.run(f'reget beyond "{here}"')  # goes on where the local file ends
+        go_on(client, here)
         same_end(here, there)
     expect("its size in the listing", client.ls("") == {"beyond": BEYOND})
     expect("its size", client.size("beyond") == BEYOND)
     client.delete("beyond")
     here.unlink()
+
+
+def go_on(client, here):
+    """smbclient's `reget`, which goes on where the local file ends. It also reads behind the end of the remote file, and forgets
+    one of those requests if another is answered first (so Samba 4.17); the answer that nobody asked for then ends its
+    connection, after all the data was there. Only that may go wrong; the caller compares the file."""
+    try:
+        client.run(f'reget beyond "{here}"')
+    except Refused as error:
+        if "NT_STATUS_INVALID_NETWORK_RESPONSE closing remote file" not in str(error):
+            raise
 
 
 def ours_beyond(client, here):
