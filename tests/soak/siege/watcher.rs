@@ -1,7 +1,7 @@
 //! Who watches meanwhile: the server's memory, and a client of good faith.
 
 use crate::{PATIENCE, Wrong};
-use smb_client::Client;
+use smb_client::{Client, Session};
 use smb_tests::{PASSWORD, pattern};
 use std::time::Duration;
 use tokio::{
@@ -62,7 +62,7 @@ impl Bystander {
         let (stop, mut stopped) = oneshot::channel();
         let working = tokio::spawn(async move {
             let (mut longest, mut visits) = (Duration::ZERO, 0);
-            let stays = Client::builder().user(USER, PASSWORD).connect(&address).await?;
+            let stays = log_on(&address).await?;
             while visits < VISITS
                 || stopped.try_recv().is_err_and(|e| e == oneshot::error::TryRecvError::Empty)
             {
@@ -84,17 +84,22 @@ impl Bystander {
     }
 }
 
-/// The longest that one step of a visit takes.
-async fn visit(address: &str) -> Result<Duration, Wrong> {
+/// Who is displaced by a crowd before the log-on is through comes again.
+async fn log_on(address: &str) -> Result<Session, Wrong> {
     let begun = Instant::now();
-    // Who is displaced by a crowd before the log-on is through comes again; the time counts.
-    let session = loop {
+    loop {
         match Client::builder().user(USER, PASSWORD).connect(address).await {
-            Ok(session) => break session,
+            Ok(session) => return Ok(session),
             Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
-    };
+    }
+}
+
+/// The longest that one step of a visit takes, the log-on with all its attempts being one.
+async fn visit(address: &str) -> Result<Duration, Wrong> {
+    let begun = Instant::now();
+    let session = log_on(address).await?;
     let mut ends = vec![begun, Instant::now()];
     let mut step = || ends.push(Instant::now());
     let tree = session.tree("memory").await?;
