@@ -56,8 +56,9 @@ pub struct Limits {
     pub max_trees: usize,
     /// Opens of one session.
     pub max_opens: usize,
-    /// Opens of all sessions together; no user has more than are left for others. Those of a directory each take a file descriptor or two of the process: where it may
-    /// have few, `smb-server` lowers this, so that connections can always be accepted.
+    /// Opens of all sessions together; no user has more than are left for others. Those of a directory each take a file
+    /// descriptor or two of the process: where it may have few, `smb-server` lowers this, so that connections can always be
+    /// accepted.
     pub max_all_opens: usize,
     /// Bytes of answers one connection may have waiting; a READ waits for its share before it is begun.
     pub outbound_bytes: usize,

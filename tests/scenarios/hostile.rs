@@ -6,13 +6,10 @@ use smb_proto::{
     compound,
     dialect::Dialect,
     header::Header,
-    msg::{
-        Capabilities, Channel, EchoRequest, NegotiateRequest, ReadFlags, ReadRequest, SecurityMode,
-        WriteFlags, WriteRequest,
-    },
+    msg::{Capabilities, EchoRequest, NegotiateRequest, SecurityMode},
     status::NtStatus,
 };
-use smb_tests::{House, Raw, bounded, client, pattern, random_bytes};
+use smb_tests::{House, Raw, bounded, client, pattern, random_bytes, read, write};
 use smb_transport::{Halves, IoBuf, MemoryOptions, Msg, Transport, TransportError, memory};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
@@ -95,8 +92,8 @@ async fn requests_changed_everywhere() {
             let id = raw.create("file").await;
             let mut frame = match kind {
                 0 => raw.frame(&Raw::create_request("other"), 1),
-                1 => raw.frame(&write(id, &pattern(100, 1), Channel::Inline), 1),
-                _ => raw.frame(&read(id, 100, Channel::Inline), 1),
+                1 => raw.frame(&write(id, 0, &pattern(100, 1)), 1),
+                _ => raw.frame(&read(id, 0, 100), 1),
             };
             let Some(byte) = frame.get_mut(spoiled) else { continue };
             *byte ^= if spoiled % 2 == 0 { 0xFF } else { 0x10 };
@@ -115,23 +112,6 @@ async fn requests_changed_everywhere() {
     drop(raw);
     house.still_serves().await;
     house.is_left_clean().await;
-}
-
-fn write(file_id: smb_proto::msg::FileId, data: &[u8], channel: Channel) -> WriteRequest<'_> {
-    WriteRequest { offset: 0, file_id, channel, remaining_bytes: 0, flags: WriteFlags::NONE, data }
-}
-
-fn read(file_id: smb_proto::msg::FileId, length: u32, channel: Channel) -> ReadRequest {
-    ReadRequest {
-        padding: 80,
-        flags: ReadFlags::NONE,
-        length,
-        offset: 0,
-        file_id,
-        minimum_count: 0,
-        channel,
-        remaining_bytes: 0,
-    }
 }
 
 /// Offsets and lengths that point outside the message, or into its fixed part: refused, and the connection goes on.
@@ -153,7 +133,7 @@ async fn offsets_outside_the_message() {
         (1, 52, &[0xFF, 0xFF, 0xFF, 0xFF]),
     ] {
         let mut frame = match kind {
-            0 => raw.frame(&write(id, &pattern(100, 1), Channel::Inline), 1),
+            0 => raw.frame(&write(id, 0, &pattern(100, 1)), 1),
             _ => raw.frame(&Raw::create_request("other"), 1),
         };
         frame[HEADER + at..HEADER + at + lie.len()].copy_from_slice(lie);

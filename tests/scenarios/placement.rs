@@ -4,10 +4,10 @@
 use smb_client::{ClientBuilder, Encryption, Error, File, Inline, Session, Signing, transfer};
 use smb_proto::{
     dialect::Dialect,
-    msg::{Channel, EchoRequest, FileId, ReadFlags, ReadRequest, WriteFlags, WriteRequest},
+    msg::{Channel, EchoRequest, FileId, ReadRequest, WriteRequest},
     status::NtStatus,
 };
-use smb_tests::{House, Meter, Metered, Raw, bounded, client, pattern, until};
+use smb_tests::{House, Meter, Metered, Raw, bounded, client, pattern, read, until, write};
 use smb_transport::{
     BufferDescriptor, Fault, Faults, Gate, IoBuf, MemoryOptions, Pool, Transport, memory::PlacementOptions,
 };
@@ -260,21 +260,12 @@ async fn a_connection_that_dies_while_the_server_pulls() {
     }
 }
 
-fn read(file_id: FileId, length: u32, channel: Channel) -> ReadRequest {
-    ReadRequest {
-        padding: 80,
-        flags: ReadFlags::NONE,
-        length,
-        offset: 0,
-        file_id,
-        minimum_count: 0,
-        channel,
-        remaining_bytes: 0,
-    }
+fn placed_read(file_id: FileId, length: u32, channel: Channel) -> ReadRequest {
+    ReadRequest { channel, ..read(file_id, 0, length) }
 }
 
-fn write(file_id: FileId, length: u32, channel: Channel) -> WriteRequest<'static> {
-    WriteRequest { offset: 0, file_id, channel, remaining_bytes: length, flags: WriteFlags::NONE, data: &[] }
+fn placed_write(file_id: FileId, length: u32, channel: Channel) -> WriteRequest<'static> {
+    WriteRequest { channel, remaining_bytes: length, ..write(file_id, 0, &[]) }
 }
 
 fn rdma(pieces: &[(u64, u32, u32)]) -> Channel {
@@ -310,9 +301,9 @@ async fn descriptors_that_cannot_be() {
             lies.push(rdma(&[(0, 1, 60_000)]));
         }
         for lie in lies {
-            let (header, _) = raw.ask(&read(id, 50_000, lie.clone()), 1).await;
+            let (header, _) = raw.ask(&placed_read(id, 50_000, lie.clone()), 1).await;
             assert_eq!(header.status(), Some(NtStatus::INVALID_PARAMETER), "READ {lie:?}");
-            let (header, _) = raw.ask(&write(id, 50_000, lie.clone()), 1).await;
+            let (header, _) = raw.ask(&placed_write(id, 50_000, lie.clone()), 1).await;
             assert_eq!(header.status(), Some(NtStatus::INVALID_PARAMETER), "WRITE {lie:?}");
         }
         let (header, _) = raw.ask(&EchoRequest, 1).await;
@@ -332,8 +323,8 @@ async fn tokens_that_nobody_gave_out() {
         let id = raw.create("file").await;
         let channel = rdma(&[(0, 0xDEAD_BEEF, 60_000)]);
         let frame = match reading {
-            true => raw.frame(&read(id, 50_000, channel), 1),
-            false => raw.frame(&write(id, 50_000, channel), 1),
+            true => raw.frame(&placed_read(id, 50_000, channel), 1),
+            false => raw.frame(&placed_write(id, 50_000, channel), 1),
         };
         raw.send(&frame).await.unwrap();
         raw.ends().await;

@@ -1,14 +1,9 @@
 //! Peers that fall silent: noticed within a bounded time; and peers that do not listen: served within bounded memory.
 
 use smb_client::Error;
-use smb_proto::{
-    command::Command,
-    compound,
-    msg::{Channel, EchoRequest, FileId, ReadFlags, ReadRequest},
-    status::NtStatus,
-};
+use smb_proto::{command::Command, compound, msg::EchoRequest, status::NtStatus};
 use smb_server::Builder;
-use smb_tests::{House, Meter, Metered, Raw, bounded, client, pattern, until};
+use smb_tests::{House, Meter, Metered, Raw, bounded, client, pattern, read, until};
 use smb_transport::{Faults, MemoryOptions, Transport, TransportError, memory};
 use std::time::Duration;
 use tokio::{
@@ -160,19 +155,6 @@ async fn a_client_that_stops_in_the_middle_of_a_write() {
     assert_eq!(house.handle.open_files(), 1, "it may go on whenever it likes");
     faults.outgoing.resume();
     stuck.await.unwrap().unwrap();
-}
-
-fn read(file_id: FileId, offset: u64, length: u32) -> ReadRequest {
-    ReadRequest {
-        padding: 80,
-        flags: ReadFlags::NONE,
-        length,
-        offset,
-        file_id,
-        minimum_count: 0,
-        channel: Channel::Inline,
-        remaining_bytes: 0,
-    }
 }
 
 /// A connection whose server's end is metered, on a pipe that holds next to nothing.

@@ -6,13 +6,10 @@ use smb_proto::{
     command::Command,
     compound,
     header::{Header, HeaderFlags},
-    msg::{
-        Channel, CloseFlags, CloseRequest, EchoRequest, FileId, ReadFlags, ReadRequest, ReadResponse,
-        WriteFlags, WriteRequest,
-    },
+    msg::{CloseFlags, CloseRequest, EchoRequest, FileId, ReadResponse},
     status::NtStatus,
 };
-use smb_tests::{House, Raw, bounded, client, pattern, polled};
+use smb_tests::{House, Raw, bounded, client, pattern, polled, read, write};
 use std::collections::BTreeSet;
 
 const PIECE: usize = 128 << 10;
@@ -125,24 +122,6 @@ impl<'a> Chain<'a> {
     }
 }
 
-fn read(file_id: FileId, length: u32) -> ReadRequest {
-    ReadRequest {
-        padding: 80,
-        flags: ReadFlags::NONE,
-        length,
-        offset: 0,
-        file_id,
-        minimum_count: 0,
-        channel: Channel::Inline,
-        remaining_bytes: 0,
-    }
-}
-
-fn write(file_id: FileId, data: &[u8]) -> WriteRequest<'_> {
-    let flags = WriteFlags::NONE;
-    WriteRequest { offset: 0, file_id, channel: Channel::Inline, remaining_bytes: 0, flags, data }
-}
-
 fn close(file_id: FileId) -> CloseRequest {
     CloseRequest { flags: CloseFlags::NONE, file_id }
 }
@@ -157,8 +136,8 @@ async fn chains_of_related_requests() {
     let mut raw = Raw::on_share(house.dial(), "data").await;
     let chain = Chain::new(&mut raw, true)
         .with(&Raw::create_request("chained"))
-        .with(&write(FileId::ANY, b"all in one"))
-        .with(&read(FileId::ANY, 100))
+        .with(&write(FileId::ANY, 0, b"all in one"))
+        .with(&read(FileId::ANY, 0, 100))
         .with(&close(FileId::ANY));
     let answers = chain.answers(4).await;
     assert_eq!(statuses(&answers), [NtStatus::SUCCESS; 4]);
@@ -168,14 +147,14 @@ async fn chains_of_related_requests() {
     // What fails at its head fails as a whole, with the same status.
     let chain = Chain::new(&mut raw, true)
         .with(&Raw::create_request("no\\such\\path"))
-        .with(&read(FileId::ANY, 100))
+        .with(&read(FileId::ANY, 0, 100))
         .with(&close(FileId::ANY));
     let answers = chain.answers(3).await;
     assert_eq!(statuses(&answers), [NtStatus::OBJECT_PATH_NOT_FOUND; 3]);
     // A later failure leaves what comes behind it alone.
     let chain = Chain::new(&mut raw, true)
         .with(&Raw::create_request("empty"))
-        .with(&read(FileId::ANY, 100))
+        .with(&read(FileId::ANY, 0, 100))
         .with(&close(FileId::ANY));
     let answers = chain.answers(3).await;
     assert_eq!(statuses(&answers), [NtStatus::SUCCESS, NtStatus::END_OF_FILE, NtStatus::SUCCESS]);
@@ -189,11 +168,11 @@ async fn chains_of_unrelated_requests() {
     let (one, two) = (raw.create("one").await, raw.create("two").await);
     let nobody = FileId { persistent: 99, volatile: 99 };
     let chain = Chain::new(&mut raw, false)
-        .with(&write(one, b"first"))
-        .with(&write(nobody, b"nowhere"))
-        .with(&write(two, b"second"))
+        .with(&write(one, 0, b"first"))
+        .with(&write(nobody, 0, b"nowhere"))
+        .with(&write(two, 0, b"second"))
         .with(&EchoRequest)
-        .with(&read(one, 10));
+        .with(&read(one, 0, 10));
     let answers = chain.answers(5).await;
     let wanted =
         [NtStatus::SUCCESS, NtStatus::FILE_CLOSED, NtStatus::SUCCESS, NtStatus::SUCCESS, NtStatus::SUCCESS];

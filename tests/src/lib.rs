@@ -15,5 +15,5 @@ mod wait;
 pub use data::{Random, pattern, random_bytes};
 pub use house::{House, PASSWORD, USER, client};
 pub use metered::{Meter, Metered};
-pub use raw::Raw;
+pub use raw::{Raw, read, write};
 pub use wait::{bounded, polled, until};

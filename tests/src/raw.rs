@@ -10,10 +10,10 @@ use smb_proto::{
     dialect::Dialect,
     header::{Header, Route},
     msg::{
-        Access, Capabilities, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
+        Access, Capabilities, Channel, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
         FileAttributes, FileId, ImpersonationLevel, NegotiateRequest, NegotiateResponse, OplockLevel,
-        SecurityMode, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, ShareAccess,
-        TreeConnectFlags, TreeConnectRequest,
+        ReadFlags, ReadRequest, ReadResponse, SecurityMode, SessionSetupFlags, SessionSetupRequest,
+        SessionSetupResponse, ShareAccess, TreeConnectFlags, TreeConnectRequest, WriteFlags, WriteRequest,
     },
     status::NtStatus,
 };
@@ -173,4 +173,24 @@ impl Raw {
     pub fn charge(len: usize) -> u16 {
         credit_charge(u32::try_from(len).unwrap(), 0)
     }
+}
+
+/// A READ whose data comes in the answer.
+pub fn read(file_id: FileId, offset: u64, length: u32) -> ReadRequest {
+    ReadRequest {
+        padding: ReadResponse::DATA_OFFSET,
+        flags: ReadFlags::NONE,
+        length,
+        offset,
+        file_id,
+        minimum_count: 0,
+        channel: Channel::Inline,
+        remaining_bytes: 0,
+    }
+}
+
+/// A WRITE of the data it carries.
+pub fn write(file_id: FileId, offset: u64, data: &[u8]) -> WriteRequest<'_> {
+    let (channel, flags) = (Channel::Inline, WriteFlags::NONE);
+    WriteRequest { offset, file_id, channel, remaining_bytes: 0, flags, data }
 }

@@ -5,13 +5,10 @@ use smb_proto::{
     command::Command,
     compound,
     header::{Header, HeaderFlags, Route},
-    msg::{
-        Channel, EchoRequest, FileId, LockElement, LockFlags, LockRequest, LockSequence, ReadFlags,
-        ReadRequest, WriteFlags, WriteRequest,
-    },
+    msg::{EchoRequest, FileId, LockElement, LockFlags, LockRequest, LockSequence},
     status::NtStatus,
 };
-use smb_tests::{Raw, bounded, pattern};
+use smb_tests::{Raw, bounded, pattern, read, write};
 use smb_transport::{Pool, TcpTransport};
 use std::{any::Any, collections::BTreeMap, time::Duration};
 use tokio::{
@@ -150,7 +147,7 @@ impl Siege {
         // The server may stop taking more in: then it is enough.
         let patience = Duration::from_secs(2);
         while asked * 128 + 128 < credits {
-            let frame = raw.frame(&read(id, 8 << 20), Raw::charge(8 << 20));
+            let frame = raw.frame(&read(id, 0, 8 << 20), Raw::charge(8 << 20));
             match tokio::time::timeout(patience, raw.send(&frame)).await {
                 Ok(sent) => sent?,
                 Err(_) => break,
@@ -307,24 +304,6 @@ async fn open(raw: &mut Raw, count: usize, names: usize) -> Result<BTreeMap<u32,
 
 fn expect(holds: bool, what: &str) -> Result<(), Wrong> {
     if holds { Ok(()) } else { Err(format!("expected: {what}").into()) }
-}
-
-fn write(file_id: FileId, offset: u64, data: &[u8]) -> WriteRequest<'_> {
-    let (channel, flags) = (Channel::Inline, WriteFlags::NONE);
-    WriteRequest { offset, file_id, channel, remaining_bytes: 0, flags, data }
-}
-
-fn read(file_id: FileId, length: u32) -> ReadRequest {
-    ReadRequest {
-        padding: 80,
-        flags: ReadFlags::NONE,
-        length,
-        offset: 0,
-        file_id,
-        minimum_count: 0,
-        channel: Channel::Inline,
-        remaining_bytes: 0,
-    }
 }
 
 fn lock(file_id: FileId) -> LockRequest {
