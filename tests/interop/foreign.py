@@ -68,8 +68,9 @@ def many_names(share):
 def ours_on_impacket():
     """Our client on impacket's server, which speaks 2.0.2.
 
-    One WRITE each: that server drops what is written behind the end of the file, and several under way come in any order.
-    (The client notices: it asks for the length before it says that a file is whole.)
+    One WRITE each, of 64 KiB at most: that server drops what is written behind the end of the file, and several under way
+    come in any order. (The client notices: it asks for the length before it says that a file is whole.) Several READs
+    are no trouble.
     """
     with tempfile.TemporaryDirectory(prefix="smb-foreign-") as work:
         share, port, log = Path(work) / "share", peers.free_port(), Path(work) / "log"
@@ -81,9 +82,12 @@ def ours_on_impacket():
             peers.wait_for_port(port, proc, log)
             client = peers.OurClient(port, "2.0.2", "plain")
             source = Path(work) / "source"
-            for size in (0, 1, 65_535, 65_537):
+            for size in (0, 1, 65_535, 65_536, 1_000_001):
                 source.write_bytes(os.urandom(size))
-                client.put(source, f"f{size}")
+                if size > 65_536:
+                    (share / f"f{size}").write_bytes(source.read_bytes())
+                else:
+                    client.put(source, f"f{size}")
                 client.get(f"f{size}", Path(work) / "back")
                 if not source.read_bytes() == (share / f"f{size}").read_bytes() == (Path(work) / "back").read_bytes():
                     raise AssertionError(f"f{size} differs")
