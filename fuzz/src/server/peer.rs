@@ -146,6 +146,11 @@ impl Peer {
             whole
         });
         let wire = wire.as_deref().unwrap_or(&frame);
+        let leaving = self.model.asked.values().any(|asked| asked.command == Command::LOGOFF);
+        if sealer.is_some() && leaving {
+            // Where the session is gone by then, nobody can open it, and the connection ends: [MS-SMB2] 3.3.5.2.1.1.
+            self.lawful = false;
+        }
         let fate = if wire.len() > super::LONGEST { Fate::Fatal } else { fate };
         if fate == Fate::Served {
             self.model.sent(&frame, sealer.is_some(), &self.logins);
