@@ -65,7 +65,7 @@ class Server:
                  "--user", f"{USER}:{PASSWORD}", "--share", f"share={self.share}", *extra]
         self.proc = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"),
                                      stderr=subprocess.STDOUT, start_new_session=True,
-                                     env={**os.environ, "RUST_LOG": "smb_server=info,smb_direct=info", "NO_COLOR": "1"})
+                                     env={"RUST_LOG": "smb_server=info,smb_direct=info", "NO_COLOR": "1", **os.environ})
         wait_for("our server", lambda: "listening verbs" in self.text() or self.proc.poll() is not None)
         if self.proc.poll() is not None:
             raise RuntimeError(f"our server does not start:\n{self.text()}")
@@ -307,6 +307,16 @@ def cycles():
     return "200 connections"
 
 
+def locked_memory():
+    """A user who may lock no memory is told so, and told the name of the limit."""
+    with Server():
+        text = run("setpriv", "--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock", "prlimit", "--memlock=65536:65536",
+                   peers.ours("smb-client"), "ls", url(""), "--transport", "rdma", check=False)
+    if "RLIMIT_MEMLOCK" not in text:
+        raise RuntimeError(text)
+    return text.strip().splitlines()[-1]
+
+
 def resources():
     """How many objects of each kind the device has, ours and the kernel's."""
     return run("rdma", "resource", "show").split(":", 1)[1].split()
@@ -336,6 +346,51 @@ def lost_by_both():
     return "device removed, link down"
 
 
+def interrupted(break_it, mend, says):
+    """Our client is in the midst of a transfer when `break_it` is run, and says so within 5 s; `break_it` ends while our
+    server lives on; once mended, the next client is served; and nothing is left of the first."""
+    with Server() as server:
+        client("put", source(1), url("first"))
+        wait_for("its end", lambda: server.ended())
+        copying = subprocess.Popen([peers.ours("smb-client"), "put", source(LARGE), url("slow"), "--transport", "rdma",
+                                    "--signing", "allowed", "--limit", "4MB"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
+        arriving = server.share / "slow"
+        wait_for("the transfer", lambda: arriving.exists() and arriving.stat().st_blocks or copying.poll() is not None, 60)
+        if copying.poll() is not None:
+            raise RuntimeError(f"it did not run: {copying.stdout.read()}")
+        began = time.monotonic()
+        run("sh", "-c", break_it, timeout=30)
+        said = copying.communicate(timeout=60)[0]
+        took = time.monotonic() - began
+        if copying.returncode == 0 or took > 5 or says not in said:
+            raise RuntimeError(f"exit {copying.returncode} after {took:.1f} s: {said}")
+        wait_for("the server's end of it", lambda: len(server.ended()) >= 2, 10)
+        if says not in server.text():
+            raise RuntimeError(f"the server does not say why:\n{server.text()[-2000:]}")
+        mend()
+        wait_for("a connection again", lambda: "bytes" in client("put", source(65_537), url("again"), check=False), 30)
+        same(source(65_537), server.share / "again")
+        wait_for("the end of it", lambda: not objects_of(server.proc.pid), 10)
+    return f"after {took:.1f} s: {said.strip().splitlines()[0]}"
+
+
+def objects_of(pid):
+    """What a process has on the device but for what it keeps of one that it has used."""
+    return [line for kind in ("qp", "cq", "mr") for line in run("rdma", "resource", "show", kind).splitlines()
+            if f"pid {pid} " in line]
+
+
+def device_removed():
+    """The device goes while our client and our server transfer, and comes back."""
+    return interrupted(REMOVE, add_device, REMOVED)
+
+
+def link_down():
+    """The link goes down while our client and our server transfer, and comes up."""
+    return interrupted(LINK_DOWN, lambda: (run("sh", "-c", LINK_UP), active()), PORT_DOWN)
+
+
 def dissected():
     """tshark reads ours with the kernel (siw only: it runs over TCP)."""
     capture = WORK / "siw.pcapng"
@@ -362,7 +417,8 @@ def dissected():
 
 
 PARTS = {part.__name__: part for part in
-         (conformance, kernel_client, kernel_client_signed, ksmbd, ours, lost_by_both, cycles, dissected)}
+         (conformance, kernel_client, kernel_client_signed, ksmbd, ours, lost_by_both, device_removed, link_down, cycles,
+          locked_memory, dissected)}
 
 
 # The kernel's SMB Direct client disconnects in a work item (smbd_disconnect_rdma_work) while it may be destroying the same

@@ -36,6 +36,9 @@ use tokio::{
 /// pair takes, from four on.
 const MOST_OVER_RDMA: usize = 3;
 
+/// How long the end of a connection that is closed may take to be told.
+const END_TOLD: Duration = Duration::from_secs(3);
+
 /// Messages that may wait for the writer.
 const QUEUE: usize = 64;
 
@@ -171,6 +174,16 @@ impl Channel {
     /// Why the connection ended.
     pub fn error(&self) -> Error {
         self.fate.error().unwrap_or(Error::Transport(TransportError::Closed))
+    }
+
+    /// What `error`, met aside of the messages, comes from: where the connection is closed, its end is about to be told with
+    /// the reason.
+    pub async fn because(&self, error: TransportError) -> Error {
+        if error != TransportError::Closed || tokio::time::timeout(END_TOLD, self.fate.ended()).await.is_err()
+        {
+            return error.into();
+        }
+        self.error()
     }
 
     /// Whether the connection has ended.

@@ -44,6 +44,17 @@ pub enum RdmaError {
     #[error("over a limit of the device: {0}")]
     Limit(&'static str),
     /// The system reported an error.
-    #[error("{0}")]
-    Io(io::ErrorKind),
+    #[error("{}", .os_error.map_or_else(|| .kind.to_string(), |number| io::Error::from_raw_os_error(number).to_string()))]
+    Io {
+        /// Its kind.
+        kind: io::ErrorKind,
+        /// Its number, where the system gave one.
+        os_error: Option<i32>,
+    },
+}
+
+impl From<&io::Error> for RdmaError {
+    fn from(error: &io::Error) -> Self {
+        Self::Io { kind: error.kind(), os_error: error.raw_os_error() }
+    }
 }

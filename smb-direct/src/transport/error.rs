@@ -52,7 +52,7 @@ pub(super) fn lost(error: &RdmaError) -> TransportError {
     match *error {
         RdmaError::Closed => TransportError::Closed,
         RdmaError::TimedOut => TransportError::TimedOut,
-        RdmaError::Io(kind) => TransportError::Io { kind, os_error: None },
+        RdmaError::Io { kind, os_error } => TransportError::Io { kind, os_error },
         RdmaError::Refused => {
             wire(io::ErrorKind::ConnectionRefused, "nobody listens for RDMA at that address", "")
         }

@@ -65,14 +65,19 @@ impl DirectPlacement {
         let many = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         let depth = self.depth.clone().acquire_many_owned(many);
         let depth = tokio::select! {
-            () = self.connection.closed() => return Err(TransportError::Closed),
+            () = self.connection.closed() => return Err(self.refused()),
             depth = depth => depth.map_err(|_| TransportError::Closed)?,
         };
         let (id, done) = self.connection.with(|inner| inner.await_read(depth));
         let posted = self.connection.pair().post_read(id, ReadRequest { into, parts });
         if let Err(error) = posted {
             self.connection.lock().forget_read(id);
-            return Err(lost(&error));
+            if error != RdmaError::Closed {
+                return Err(lost(&error));
+            }
+            // The end is told in its own time, with the reason.
+            self.connection.closed().await;
+            return Err(self.refused());
         }
         done.await.map_err(|_| self.refused())
     }

@@ -96,7 +96,7 @@ pub(super) struct Event {
 impl Event {
     /// # Safety
     /// `raw` is an event that has not been acknowledged.
-    unsafe fn copy(raw: &rdma_cm_event) -> Self {
+    pub(super) unsafe fn copy(raw: &rdma_cm_event) -> Self {
         let about_connection = matches!(
             raw.event,
             RDMA_CM_EVENT_CONNECT_REQUEST | RDMA_CM_EVENT_CONNECT_RESPONSE | RDMA_CM_EVENT_ESTABLISHED
@@ -199,7 +199,7 @@ impl Sentinel {
         loop {
             match self.events.take() {
                 Ok(Some(event)) if event.kind == RDMA_CM_EVENT_DEVICE_REMOVAL => return Ok(()),
-                Ok(_) | Err(RdmaError::Io(io::ErrorKind::Interrupted)) => {}
+                Ok(_) | Err(RdmaError::Io { kind: io::ErrorKind::Interrupted, .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -350,7 +350,7 @@ fn parameters(depths: Depths, private_data: &[u8]) -> Result<rdma_conn_param, Rd
     })
 }
 
-fn address(storage: *const libc::sockaddr_storage) -> Option<SocketAddr> {
+pub(super) fn address(storage: *const libc::sockaddr_storage) -> Option<SocketAddr> {
     // SAFETY: both are a `sockaddr_storage`; all of it is copied, and its length is said.
     let (_, address) = unsafe {
         SockAddr::try_init(|to, len| {

@@ -114,13 +114,13 @@ impl Context {
             None => Hold::Devices { _all: Devices::with(raw)? },
         };
         let nothing = File::options().read(true).write(true).open("/dev/null");
-        let nothing = nothing.map_err(|error| RdmaError::Io(error.kind()))?;
+        let nothing = nothing.map_err(|error| RdmaError::from(&error))?;
         let context = Arc::new(Self { raw, hold, users: Mutex::default(), nothing });
         if matches!(context.hold, Hold::Sentinel(_)) {
             let watched = context.clone();
             let thread = thread::Builder::new().name("rdma-device".to_owned());
             let thread = thread.spawn(move || watched.watch());
-            thread.map_err(|error| RdmaError::Io(error.kind()))?;
+            thread.map_err(|error| RdmaError::from(&error))?;
         }
         Ok(context)
     }
@@ -128,7 +128,10 @@ impl Context {
     fn watch(&self) {
         let Hold::Sentinel(sentinel) = &self.hold else { return };
         match sentinel.removed() {
-            Ok(()) => Device::lost(self),
+            Ok(()) => {
+                tracing::debug!("an RDMA device was removed");
+                Device::lost(self);
+            }
             Err(error) => tracing::warn!(%error, "the removal of an RDMA device will not be heard of"),
         }
     }

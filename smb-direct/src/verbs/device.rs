@@ -367,12 +367,13 @@ fn lanes(code: u8) -> Option<u64> {
 }
 
 /// Something that happened to a device.
-struct News {
-    concerns: Concerns,
-    error: RdmaError,
+pub(super) struct News {
+    pub(super) concerns: Concerns,
+    pub(super) error: RdmaError,
 }
 
-enum Concerns {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Concerns {
     All,
     Port(u8),
     QueuePair(u32),
@@ -383,7 +384,7 @@ enum Concerns {
 impl News {
     /// # Safety
     /// `element` is of an event of this kind that has not been acknowledged.
-    unsafe fn of(kind: u32, element: *const rdma_mummy_sys::ibv_async_event_element_t) -> Self {
+    pub(super) unsafe fn of(kind: u32, element: *const rdma_mummy_sys::ibv_async_event_element_t) -> Self {
         use ibv_event_type::*;
         let is = |known: ibv_event_type| kind == number(known);
         // SAFETY: events of a queue pair name one.
@@ -414,6 +415,6 @@ impl News {
 }
 
 #[allow(clippy::as_conversions, reason = "the number of an enumerator of C")]
-fn number(kind: ibv_event_type) -> u32 {
+pub(super) fn number(kind: ibv_event_type) -> u32 {
     kind as u32
 }

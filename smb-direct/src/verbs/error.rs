@@ -38,7 +38,7 @@ pub(super) fn made<T>(make: impl FnOnce() -> *mut T) -> Result<NonNull<T>, RdmaE
 }
 
 pub(super) fn io_error(error: &io::Error) -> RdmaError {
-    error.raw_os_error().map_or(RdmaError::Io(error.kind()), errno)
+    error.raw_os_error().map_or(RdmaError::from(error), errno)
 }
 
 /// The error of that number, which some calls return negated.
@@ -51,7 +51,7 @@ pub(super) fn errno(number: i32) -> RdmaError {
         libc::ENETUNREACH | libc::EHOSTUNREACH => RdmaError::Unreachable("no route"),
         libc::ENOMEM => NO_MEMORY,
         libc::ECONNRESET => RdmaError::Closed,
-        number => RdmaError::Io(io::Error::from_raw_os_error(number).kind()),
+        number => RdmaError::from(&io::Error::from_raw_os_error(number)),
     }
 }
 
@@ -120,5 +120,6 @@ mod tests {
         assert_eq!(completion(IBV_WC_WR_FLUSH_ERR), None);
         assert_eq!(completion(IBV_WC_RETRY_EXC_ERR), Some(RdmaError::TimedOut));
         assert_eq!(errno(-libc::EIO), RdmaError::DeviceRemoved);
+        assert_eq!(errno(-libc::EMFILE).to_string(), "Too many open files (os error 24)");
     }
 }

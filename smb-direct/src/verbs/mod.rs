@@ -32,6 +32,8 @@ mod pump;
 mod qp;
 mod queues;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod windows;
 
 pub use provider::Verbs;

@@ -37,15 +37,16 @@ impl BitOr for Rights {
 }
 
 /// Pages of our own.
-struct Pages {
-    start: NonNull<u8>,
-    layout: Layout,
+pub(super) struct Pages {
+    pub(super) start: NonNull<u8>,
+    pub(super) layout: Layout,
 }
 
 impl Pages {
     /// Zeroed, for what is in it may be looked at before it is written.
-    fn new(len: usize) -> Option<Self> {
-        let layout = Layout::from_size_align(len.max(1).next_multiple_of(PAGE), PAGE).ok()?;
+    pub(super) fn new(len: usize) -> Option<Self> {
+        let size = len.max(1).checked_next_multiple_of(PAGE)?;
+        let layout = Layout::from_size_align(size, PAGE).ok()?;
         // SAFETY: the layout is not empty.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
         Some(Self { start, layout })

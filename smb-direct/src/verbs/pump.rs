@@ -3,7 +3,9 @@
 //! ```text
 //!  Up ─ disconnect() ─▶ Draining ─ all done, too late ─▶ Leaving ─ the peer knows, too late ─▶ Over
 //!  Up ─ requests flushed ─▶ Flushed ─ an event says why, or none does ─▶ Leaving
-//!  Up ─ a fault: told at once ─▶ Leaving         any ─ the peer disconnects, the device is removed ─▶ Over
+//!  Up ─ a fault: told at once ─▶ Leaving         any ─ the device is removed ─▶ Over
+//!  Up, Flushed ─ the peer disconnects ─▶ Parted ─ an event says why, or none does ─▶ Over
+//!  Draining, Leaving ─ the peer disconnects ─▶ Over
 //! ```
 //! At the end, which is also that of the runtime, what we had on the device goes in order: windows, queue pair, regions,
 //! completion queue, id.
@@ -26,6 +28,9 @@ use tokio::time::sleep_until;
 
 /// How long to wait for the reason why requests were flushed.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long to wait for news of the device after a disconnect that we did not ask for. One that is removed disconnects some
+/// of its connections before it says why to all.
+const PARTING: Duration = Duration::from_millis(200);
 /// How long to wait until the peer knows that we disconnect.
 const LEAVE: Duration = Duration::from_secs(2);
 /// How long to wait for an answer to the first message before the peer's device is nudged, where there is reason to.
@@ -58,7 +63,10 @@ impl Pump {
             let phase = self.shared.lock().phase;
             let until = match phase {
                 Phase::Up => self.nudge,
-                Phase::Draining(until) | Phase::Flushed(until) | Phase::Leaving(until) => Some(until),
+                Phase::Draining(until)
+                | Phase::Flushed(until)
+                | Phase::Parted(until)
+                | Phase::Leaving(until) => Some(until),
                 Phase::Over => return,
             };
             tokio::select! {
@@ -82,7 +90,7 @@ impl Pump {
 impl Drop for Pump {
     fn drop(&mut self) {
         self.work(|pump, state| {
-            if !matches!(state.phase, Phase::Leaving(_) | Phase::Over) {
+            if !matches!(state.phase, Phase::Parted(_) | Phase::Leaving(_) | Phase::Over) {
                 pump.id.disconnect();
             }
             state.tell_end(state.fault);
@@ -140,9 +148,12 @@ impl Pump {
         if let Some(why) = state.fault
             && !state.told
         {
-            self.hang_up(state, now);
+            let parted = matches!(state.phase, Phase::Parted(_));
+            if !parted {
+                self.hang_up(state, now);
+            }
             state.tell_end(Some(why));
-            if why == RdmaError::DeviceRemoved {
+            if parted || why == RdmaError::DeviceRemoved {
                 state.phase = Phase::Over;
             }
         }
@@ -155,7 +166,7 @@ impl Pump {
                 self.hang_up(state, now);
                 state.tell_end(Some(RdmaError::Failed("it flushed all requests and does not say why")));
             }
-            Phase::Leaving(until) if now >= until => {
+            Phase::Parted(until) | Phase::Leaving(until) if now >= until => {
                 state.tell_end(None);
                 state.phase = Phase::Over;
             }
@@ -179,14 +190,22 @@ impl Pump {
 
     /// The connection manager says something.
     fn heard(&self, event: &Event) {
+        tracing::debug!(kind = event.kind, status = event.status, phase = ?self.shared.lock().phase, "connection event");
         match event.kind {
             // What arrived before it is in the completion queue by now.
-            RDMA_CM_EVENT_DISCONNECTED => self.work(|pump, state| {
-                if !matches!(state.phase, Phase::Leaving(_)) {
+            RDMA_CM_EVENT_DISCONNECTED => self.work(|pump, state| match state.phase {
+                Phase::Up | Phase::Flushed(_) => {
                     pump.id.disconnect();
+                    state.phase = Phase::Parted(Instant::now() + PARTING);
                 }
-                state.tell_end(state.fault);
-                state.phase = Phase::Over;
+                Phase::Parted(_) => {}
+                Phase::Draining(_) | Phase::Leaving(_) | Phase::Over => {
+                    if !matches!(state.phase, Phase::Leaving(_)) {
+                        pump.id.disconnect();
+                    }
+                    state.tell_end(state.fault);
+                    state.phase = Phase::Over;
+                }
             }),
             // It comes back as a fault of this connection and of all others on the device.
             RDMA_CM_EVENT_DEVICE_REMOVAL => self.shared.device().removed(),

@@ -35,6 +35,8 @@ pub(super) enum Phase {
     Draining(Instant),
     /// Requests were flushed. Why, an event will tell, or nothing until that time.
     Flushed(Instant),
+    /// The peer has disconnected, or the device in its name. Which of them, an event will tell, or nothing until that time.
+    Parted(Instant),
     /// We have disconnected, and wait for the peer to know it or for that time.
     Leaving(Instant),
     Over,

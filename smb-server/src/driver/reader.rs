@@ -164,7 +164,7 @@ impl Intake<'_> {
                 }
                 Ok(None) => return self.conn.end(),
                 Err(error) => {
-                    tracing::debug!(conn = self.conn.id, %error, "receiving failed");
+                    tracing::info!(conn = self.conn.id, %error, "receiving failed");
                     return self.conn.end();
                 }
             }

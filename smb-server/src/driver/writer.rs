@@ -35,7 +35,7 @@ pub(super) async fn write(
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                tracing::debug!(conn = conn.id, %error, "sending failed");
+                tracing::info!(conn = conn.id, %error, "sending failed");
                 conn.end();
                 break;
             }

@@ -50,12 +50,16 @@ impl File {
         offset: u64,
         len: usize,
     ) -> Result<Bytes, Error> {
-        let (advertised, described) = advertise(channel, channel.buffers.buffer(len), Access::RemoteWrite)?;
+        let (advertised, described) =
+            advertise(channel, channel.buffers.buffer(len), Access::RemoteWrite).await?;
         let mut request = self.read_request(offset, len, described);
         request.kept = Some(advertised);
         let mut reply = self.exchange(request).await?;
         let kept = reply.kept.take().ok_or(TransportError::Closed)?;
-        let mut buf = kept.reclaim().await?;
+        let mut buf = match kept.reclaim().await {
+            Ok(buf) => buf,
+            Err(error) => return Err(channel.because(error).await),
+        };
         if reply.status() == NtStatus::END_OF_FILE {
             return Ok(Bytes::new());
         }
@@ -127,13 +131,15 @@ impl File {
         };
         let len = buf.len();
         let size = u32::try_from(len).unwrap_or(u32::MAX);
-        let (advertised, described) = advertise(channel, buf, Access::RemoteRead)?;
+        let (advertised, described) = advertise(channel, buf, Access::RemoteRead).await?;
         let mut request = self.write_request(offset, size, described);
         request.kept = Some(advertised);
         let mut reply = self.exchange(request).await?;
         channel.counters.pulled(len);
-        if let Some(kept) = reply.kept.take() {
-            kept.reclaim().await?;
+        if let Some(kept) = reply.kept.take()
+            && let Err(error) = kept.reclaim().await
+        {
+            return Err(channel.because(error).await);
         }
         Ok(reply)
     }
@@ -155,14 +161,17 @@ impl File {
 }
 
 /// Opens `buf` to the server, and says how the request names it.
-fn advertise(
+async fn advertise(
     channel: &Channel,
     buf: IoBuf,
     access: Access,
 ) -> Result<(Box<dyn Advertised>, DataChannel), Error> {
     let placement =
         channel.placement.as_ref().ok_or(TransportError::Placement("this connection has none"))?;
-    let advertised = placement.advertise(buf, access).map_err(|(error, _)| error)?;
+    let advertised = match placement.advertise(buf, access) {
+        Ok(advertised) => advertised,
+        Err((error, _)) => return Err(channel.because(error).await),
+    };
     let descriptors = advertised.descriptors().to_vec();
     Ok((advertised, DataChannel::Rdma { descriptors, invalidate: channel.invalidates() }))
 }

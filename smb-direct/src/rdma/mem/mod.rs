@@ -79,7 +79,7 @@ impl Provider for MemNetwork {
             let (sender, requests) = mpsc::channel(BACKLOG);
             let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
             if listeners.get(&at).is_some_and(|other| !other.is_closed()) {
-                return Err(RdmaError::Io(std::io::ErrorKind::AddrInUse));
+                return Err(RdmaError::from(&std::io::ErrorKind::AddrInUse.into()));
             }
             listeners.insert(at, sender);
             let acceptor: Box<dyn Acceptor> =
