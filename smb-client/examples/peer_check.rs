@@ -96,12 +96,19 @@ fn top(name: &str) -> String {
     format!("peer check {name}")
 }
 
-/// What may be left there of an earlier run, or of this one.
+/// What may be left there of an earlier run, or of this one. A file that was only dropped, as readers are, is closed in its own
+/// time: until then the directory of one that is removed is not empty.
 async fn tidy(tree: &Tree, name: &str) -> Result<(), Error> {
-    match tree.remove_dir_all(&top(name)).await {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(()),
+    for _ in 0..20 {
+        match tree.remove_dir_all(&top(name)).await {
+            Err(error) if error.status() == Some(NtStatus::DIRECTORY_NOT_EMPTY) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => return Ok(()),
+        }
     }
+    tree.remove_dir_all(&top(name)).await.map(drop)
 }
 
 async fn listed(tree: &Tree, path: &str, pattern: &str) -> Result<BTreeSet<String>, Error> {
@@ -165,7 +172,6 @@ async fn metadata(tree: &Tree, top: &str) -> Outcome {
     check(found.attributes.contains(FileAttributes::READONLY), || format!("{:?}", found.attributes))?;
     let file = tree.open(&path).await?;
     same("the same through the open file", file.metadata().await?.modified(), Some(time))?;
-    // One that is only dropped is closed in its own time: until then its directory is not empty.
     file.close().await?;
     tree.set_metadata(&path, &MetadataChange::new().attributes(FileAttributes::NORMAL)).await?;
     let found = tree.metadata(&path).await?;
