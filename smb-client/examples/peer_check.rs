@@ -99,16 +99,17 @@ fn top(name: &str) -> String {
 /// What may be left there of an earlier run, or of this one. A file that was only dropped, as readers are, is closed in its own
 /// time: until then the directory of one that is removed is not empty.
 async fn tidy(tree: &Tree, name: &str) -> Result<(), Error> {
-    for _ in 0..20 {
+    let mut patience = 20;
+    loop {
         match tree.remove_dir_all(&top(name)).await {
-            Err(error) if error.status() == Some(NtStatus::DIRECTORY_NOT_EMPTY) => {
+            Err(error) if error.status() == Some(NtStatus::DIRECTORY_NOT_EMPTY) && patience > 0 => {
+                patience -= 1;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             Err(error) if !error.is_not_found() => return Err(error),
             _ => return Ok(()),
         }
     }
-    tree.remove_dir_all(&top(name)).await.map(drop)
 }
 
 async fn listed(tree: &Tree, path: &str, pattern: &str) -> Result<BTreeSet<String>, Error> {

@@ -65,7 +65,7 @@ class Server:
                  "--user", f"{USER}:{PASSWORD}", "--share", f"share={self.share}", *extra]
         self.proc = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"),
                                      stderr=subprocess.STDOUT, start_new_session=True,
-                                     env={"RUST_LOG": "smb_server=info,smb_direct=info", "NO_COLOR": "1", **os.environ})
+                                     env={**os.environ, "RUST_LOG": "smb_server=info,smb_direct=info", "NO_COLOR": "1"})
         wait_for("our server", lambda: "listening verbs" in self.text() or self.proc.poll() is not None)
         if self.proc.poll() is not None:
             raise RuntimeError(f"our server does not start:\n{self.text()}")
