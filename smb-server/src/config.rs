@@ -63,8 +63,8 @@ pub struct Limits {
     /// Bytes of answers one connection may have waiting; a READ waits for its share before it is begun.
     pub outbound_bytes: usize,
     /// Requests of one connection that may be under way; half as many may wait behind an interim response besides. Beyond
-    /// them nothing more is read, not even a CANCEL or the end of the connection, until an answer has left: FLUSHes and WRITEs of
-    /// a stream whose consumer does not read can bring a client there, and keep its session until the consumer goes on or leaves.
+    /// them nothing more is read, not even a CANCEL, until an answer has left or the client itself: FLUSHes and WRITEs of a stream
+    /// whose consumer does not read can bring a client there.
     pub max_pending: usize,
     /// Bytes of requests that one connection may have under way behind an interim response; beyond it requests
     /// keep their credits until they are done.

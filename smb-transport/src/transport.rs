@@ -136,6 +136,13 @@ pub trait RecvHalf: Send {
     /// Cancel-safe: dropping the future loses nothing.
     fn recv(&mut self) -> BoxFuture<'_, Result<Option<Received>, TransportError>>;
 
+    /// Resolves once the peer will send nothing more, for it has closed or the connection is lost; some transports
+    /// take a second to tell. Receives nothing: what the peer sent before still comes. For whoever leaves messages
+    /// unreceived for a while, and is to learn of the end even so.
+    ///
+    /// Cancel-safe.
+    fn peer_left(&mut self) -> BoxFuture<'_, ()>;
+
     /// Sets the longest message to accept from now on, in bytes ([`INITIAL_LIMIT`] until then). A longer one ends the connection with
     /// [`TransportError::TooLong`] before any of it is buffered. The driver starts small and widens it once the peer
     /// has authenticated.

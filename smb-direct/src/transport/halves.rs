@@ -110,6 +110,10 @@ impl RecvHalf for DirectReceiver {
         Box::pin(self.next())
     }
 
+    fn peer_left(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.connection.closed())
+    }
+
     fn set_limit(&mut self, max_message: usize) {
         self.connection.lock().engine.set_limit(max_message);
     }

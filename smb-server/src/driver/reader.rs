@@ -48,8 +48,15 @@ pub(crate) async fn run(
     tracing::debug!(conn = conn.id, kind = ?conn.info.kind, peer = ?conn.info.peer, "connected");
     let writer = tokio::spawn(writer::write(conn.clone(), sender, queue));
     let served = Served { conn: Some(conn.clone()), runtime: Runtime::current() };
-    let mut intake = Intake { conn: &conn, unproven, widened: false, deadline: None };
-    intake.receive(receiver.as_mut(), &mut drain).await;
+    let mut intake = Intake {
+        conn: &conn,
+        receiver: receiver.as_mut(),
+        drain: &mut drain,
+        unproven,
+        widened: false,
+        deadline: None,
+    };
+    intake.receive().await;
     finish(&conn, receiver, writer).await;
     served.done();
 }
@@ -117,6 +124,8 @@ async fn until_closed(mut receiver: Box<dyn RecvHalf>) {
 
 struct Intake<'a> {
     conn: &'a Arc<Conn>,
+    receiver: &'a mut dyn RecvHalf,
+    drain: &'a mut watch::Receiver<bool>,
     unproven: Option<Unproven>,
     /// The frame limit is that of an authenticated client.
     widened: bool,
@@ -126,19 +135,19 @@ struct Intake<'a> {
 
 impl Intake<'_> {
     /// Receives until the connection ends or the server drains.
-    async fn receive(&mut self, receiver: &mut dyn RecvHalf, drain: &mut watch::Receiver<bool>) {
+    async fn receive(&mut self) {
         let mut gone = self.conn.watch();
         for count in 1.. {
             if count % TOGETHER == 0 {
                 tokio::task::yield_now().await;
             }
-            self.adjust(receiver);
+            self.adjust();
             let deadline = self.deadline;
             let received = tokio::select! {
                 biased;
                 () = ended(&mut gone) => return,
-                _ = drain.wait_for(|stop| *stop) => return,
-                received = receiver.recv() => received,
+                _ = self.drain.wait_for(|stop| *stop) => return,
+                received = self.receiver.recv() => received,
                 () = Unproven::must_go(&mut self.unproven) => {
                     // Somebody may have authenticated since the last frame.
                     self.unproven = None;
@@ -172,7 +181,7 @@ impl Intake<'_> {
     }
 
     /// Fits limits to whether somebody has authenticated.
-    fn adjust(&mut self, receiver: &mut dyn RecvHalf) {
+    fn adjust(&mut self) {
         let limits = &self.conn.shared.config.limits;
         let proven = self.conn.is_authenticated();
         if proven {
@@ -184,7 +193,7 @@ impl Intake<'_> {
         if proven != self.widened {
             let payload = limits.max_io.max(limits.max_transact);
             let payload = usize::try_from(payload).unwrap_or(usize::MAX);
-            receiver.set_limit(if proven { payload.saturating_add(OVERHEAD) } else { INITIAL_LIMIT });
+            self.receiver.set_limit(if proven { payload.saturating_add(OVERHEAD) } else { INITIAL_LIMIT });
             self.widened = proven;
         }
     }
@@ -202,19 +211,33 @@ impl Intake<'_> {
         }
     }
 
+    /// A place for a request; `None` when the connection ends first, or the server drains.
+    async fn slot(&mut self) -> Option<Slot> {
+        tokio::select! {
+            biased;
+            slot = self.conn.slot() => slot,
+            _ = self.drain.wait_for(|stop| *stop) => None,
+            // Nothing is received meanwhile, the end neither; and what is under way may wait for others as long as they like.
+            () = async { self.receiver.peer_left().await } => {
+                self.conn.end();
+                None
+            }
+        }
+    }
+
     /// Starts a job; a short one runs here as far as it gets without waiting.
-    async fn start(&self, make: impl FnOnce(Slot) -> Job) {
-        let Some(slot) = self.conn.slot().await else { return };
+    async fn start(&mut self, make: impl FnOnce(Slot) -> Job) {
+        let Some(slot) = self.slot().await else { return };
         let job = make(slot);
         let large = job.frame.len() > SMALL || expects_much(&job.parts);
         let job = job::run(self.conn.clone(), job);
         begin(job, large).await;
     }
 
-    async fn sealed(&self, frame: IoBuf) -> Result<(), PeerViolation> {
+    async fn sealed(&mut self, frame: IoBuf) -> Result<(), PeerViolation> {
         let (header, _) = TransformHeader::parse(&frame)?;
         let channel = self.conn.channel(header.session_id).ok_or(PeerViolation::BadSeal)?;
-        let Some(slot) = self.conn.slot().await else { return Ok(()) };
+        let Some(slot) = self.slot().await else { return Ok(()) };
         let conn = self.conn.clone();
         let session = channel.session.clone();
         let large = frame.len() > SMALL;

@@ -219,3 +219,51 @@ async fn a_close_that_waits_for_the_consumer_says_so() {
     .await;
     assert_eq!(*undecided.0.lock().unwrap(), Some(AbortReason::Lost));
 }
+
+/// A client with as many FLUSHes under way as the server reads, all of them waiting for the consumer.
+async fn full() -> (Handle, Undecided, Peer) {
+    const PENDING: usize = 4;
+    let undecided = Undecided::default();
+    let share = StreamShare::new(undecided.clone(), StreamOptions::default());
+    let server = server(Share::new("data", share), |builder| {
+        builder.limits(|limits| {
+            limits.max_pending = PENDING;
+            limits.drain = std::time::Duration::from_millis(100);
+        })
+    });
+    let mut peer = Peer::ready(&server).await;
+    let mut request = create("vm", CreateDisposition::CREATE);
+    request.desired_access = Access::WRITE_DATA;
+    let file = peer.create(&request).await.unwrap().file_id;
+    for _ in 0..2 * PENDING {
+        peer.send(&FlushRequest { file_id: file }, 1).await;
+    }
+    // Half as many wait behind an interim response; the others fill the places, and the last are not read.
+    for _ in 0..PENDING / 2 {
+        assert_eq!(peer.recv().await.status(), NtStatus::PENDING);
+    }
+    (server, undecided, peer)
+}
+
+/// That the client has gone is noticed behind requests that are not read.
+#[tokio::test]
+async fn flushes_that_wait_hide_no_end() {
+    let (server, undecided, peer) = full().await;
+    drop(peer);
+    watched(async {
+        while server.sessions() + server.open_files() > 0 || undecided.0.lock().unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(*undecided.0.lock().unwrap(), Some(AbortReason::Lost));
+}
+
+/// Nor do they hold up a server that stops.
+#[tokio::test]
+async fn flushes_that_wait_hold_up_no_drain() {
+    let (server, _, mut peer) = full().await;
+    server.stop();
+    watched(async { while peer.receiver.recv().await.is_ok_and(|message| message.is_some()) {} }).await;
+    assert_eq!(server.sessions(), 0);
+}

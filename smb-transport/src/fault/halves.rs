@@ -198,6 +198,15 @@ async fn arrive(slot: &ReceiverSlot, faults: &Faults) -> Arrival {
     lease.half().ok_or(TransportError::Cut)?.recv().await
 }
 
+async fn left(slot: &ReceiverSlot, faults: &Faults) {
+    faults.incoming.gate.pass().await;
+    if let Some(mut lease) = slot.lease(&faults.line)
+        && let Some(half) = lease.half()
+    {
+        half.peer_left().await;
+    }
+}
+
 /// An end once more.
 fn repeat(end: &Arrival) -> Arrival {
     match end {
@@ -209,6 +218,15 @@ fn repeat(end: &Arrival) -> Arrival {
 impl RecvHalf for FaultReceiver {
     fn recv(&mut self) -> BoxFuture<'_, Arrival> {
         Box::pin(self.next())
+    }
+
+    fn peer_left(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            tokio::select! {
+                () = self.faults.line.until_cut() => {}
+                () = left(&self.slot, &self.faults) => {}
+            }
+        })
     }
 
     fn set_limit(&mut self, max_message: usize) {

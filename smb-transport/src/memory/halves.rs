@@ -145,6 +145,10 @@ impl RecvHalf for MemoryReceiver {
         Box::pin(self.next())
     }
 
+    fn peer_left(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.link.incoming.ended())
+    }
+
     fn set_limit(&mut self, max_message: usize) {
         self.limit = max_message;
     }

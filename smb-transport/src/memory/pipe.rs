@@ -116,6 +116,13 @@ impl Pipe {
         }
     }
 
+    /// Resolves when nothing more is queued; for the receiver, in whose place it waits.
+    pub(super) async fn ended(&self) {
+        while self.lock().end.is_none() {
+            self.ready.notified().await;
+        }
+    }
+
     fn try_next(&self) -> Option<Result<Option<Received>, TransportError>> {
         let mut state = self.lock();
         if let Some(item) = state.queue.pop_front() {

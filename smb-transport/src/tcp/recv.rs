@@ -14,14 +14,20 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
-use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf};
+use tokio::{
+    io::{AsyncReadExt, Interest},
+    net::tcp::OwnedReadHalf,
+};
 
 /// Bytes read ahead at most, where messages are small: many of them come with one system call.
 const MANY: usize = 64 * 1024;
 /// Bytes read ahead at most behind a large message, of the next one no more than this is copied; and before the peer has
 /// authenticated.
 const FEW: usize = 16 * 1024;
+/// How often to look for the end behind data that nobody reads.
+const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) struct TcpReceiver {
     stream: OwnedReadHalf,
@@ -166,6 +172,16 @@ impl TcpReceiver {
         Ok(())
     }
 
+    /// Resolves when the socket says that nothing more comes. It has no event of its own for that beside data that wait.
+    async fn read_closed(&self) {
+        while self.end.is_none() {
+            match self.stream.ready(Interest::READABLE).await {
+                Ok(ready) if !ready.is_read_closed() => tokio::time::sleep(LOOK).await,
+                _ => return,
+            }
+        }
+    }
+
     /// Whether there may be something to read, as far as is known without a system call: a read that did not fill its
     /// buffer has emptied the socket.
     async fn is_readable(&self) -> Result<bool, TransportError> {
@@ -182,6 +198,10 @@ impl TcpReceiver {
 impl RecvHalf for TcpReceiver {
     fn recv(&mut self) -> BoxFuture<'_, Result<Option<Received>, TransportError>> {
         Box::pin(self.next())
+    }
+
+    fn peer_left(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.read_closed())
     }
 
     fn set_limit(&mut self, max_message: usize) {

@@ -136,6 +136,22 @@ pub async fn peer_gone(make: impl AsyncFn() -> Pair) {
     }
 }
 
+/// Whoever does not receive learns that the peer has left, and not before; what it sent still arrives.
+pub async fn leaving_is_heard_of(make: impl AsyncFn() -> Pair) {
+    let (mut a, mut b) = connected(&make).await;
+    a.sender.send(message(&a, b"before")).await.unwrap();
+    assert!(at_most(200, b.receiver.peer_left()).await.is_none(), "it is still there");
+    tokio::join!(a.sender.close(), b.receiver.peer_left());
+    assert_eq!(receive(&mut b).await.message[..], *b"before");
+    assert!(matches!(b.receiver.recv().await, Ok(None)));
+    b.receiver.peer_left().await;
+
+    let (mut a, mut b) = connected(&make).await;
+    a.sender.send(message(&a, b"last")).await.unwrap();
+    drop(a);
+    b.receiver.peer_left().await;
+}
+
 /// Dropping `recv` after any number of polls loses and garbles nothing.
 pub async fn recv_is_cancel_safe(make: impl AsyncFn() -> Pair) {
     let (mut a, mut b) = connected(make).await;

@@ -38,8 +38,8 @@ macro_rules! conformance {
     (@list $how:ident $make:tt) => {
         $crate::conformance! {
             @$how $make;
-            sizes, many_small, both_directions, limit, close_delivers, peer_gone, recv_is_cancel_safe,
-            dropped_send_never_garbles, back_pressure,
+            sizes, many_small, both_directions, limit, close_delivers, peer_gone, leaving_is_heard_of,
+            recv_is_cancel_safe, dropped_send_never_garbles, back_pressure,
             no_placement_is_said, push_arrives, pull_arrives, many_pulls, wrong_token, wrong_access, overrun,
             reclaimed_is_out_of_reach, dropped_is_parked, short_descriptors, dead_connection_gives_back,
             invalidates_at_most_what_was_asked
