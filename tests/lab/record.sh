@@ -128,6 +128,36 @@ work() {
   rm "$mnt/direct"
 }
 
+# Ranges of a file that somebody holds on the server too. With an oplock the client would keep its locks to itself.
+locks() {
+  echo N >/sys/module/cifs/parameters/enable_oplocks
+  umount "$mnt"
+  mount_it cache=none
+  printf '%0200d' 7 >"$mnt/locked"
+  python3 - "$mnt/locked" "$share/locked" <<'PY'
+import fcntl, os, sys, time
+file, behind = (os.open(name, os.O_RDWR) for name in sys.argv[1:])
+def attempt(*lock):
+    try:
+        fcntl.lockf(file, *lock)
+    except OSError:
+        pass
+if os.fork() == 0:
+    fcntl.lockf(behind, fcntl.LOCK_EX, 10, 50)
+    time.sleep(3)
+    os._exit(0)
+time.sleep(1)
+attempt(fcntl.LOCK_SH, 10, 0)
+attempt(fcntl.LOCK_EX | fcntl.LOCK_NB, 10, 100)
+attempt(fcntl.LOCK_EX | fcntl.LOCK_NB, 10, 50)
+attempt(fcntl.LOCK_UN, 10, 0)
+os.close(file)
+os.wait()
+PY
+  rm "$mnt/locked"
+  echo Y >/sys/module/cifs/parameters/enable_oplocks
+}
+
 record() {  # set, mount options
   local set=$1
   options=$2
@@ -135,7 +165,7 @@ record() {  # set, mount options
   dumpcap -q -i lo -f 'tcp port 445' -w "/tmp/$set.pcapng" >/dev/null 2>&1 & local dumpcap=$!
   until [ -s "/tmp/$set.pcapng" ]; do sleep 0.2; done
   mount_it "cache=strict"
-  case $options in *,*) short "$set" ;; *) work "$set" ;; esac
+  case $set in *-locks) locks ;; *-*) short "$set" ;; *) work "$set" ;; esac
   umount "$mnt"
   sleep 2
   kill -INT $dumpcap; wait $dumpcap || true
@@ -143,7 +173,7 @@ record() {  # set, mount options
 }
 
 declare -A sets=([2.1]=vers=2.1 [3.1.1]=vers=3.1.1 [3.1.1-signed]=vers=3.1.1,sign
-                 [3.1.1-aes-128-gcm]=vers=3.1.1,seal)
+                 [3.1.1-locks]=vers=3.1.1 [3.1.1-aes-128-gcm]=vers=3.1.1,seal)
 [ $# -gt 0 ] || set -- "${!sets[@]}"
 for set in "$@"; do record "$set" "${sets[$set]}"; done
 dmesg | grep -iE 'cifs|ksmbd' | tail -20 || true
