@@ -339,6 +339,101 @@ async fn a_dropped_request_is_cancelled_once_and_its_credits_come_back() {
     assert_eq!(tells.recv().await, Some("closed"), "dropping the last handle closes");
 }
 
+/// Without the AsyncId of an interim response there is nothing to cancel by: it is done when that has come.
+#[tokio::test(start_paused = true)]
+async fn a_request_dropped_before_its_interim_response_is_cancelled_behind_it() {
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let file = file_on(100, |mut fake| async move {
+        let read = fake.expect(Command::READ).await;
+        told.send(()).unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        fake.pend(&read.header, 41).await;
+        let cancel = fake.expect(Command::CANCEL).await;
+        assert_eq!(cancel.header.message_id, read.header.message_id);
+        told.send(()).unwrap();
+        fake.be_silent().await;
+    })
+    .await;
+    let reading = tokio::spawn({
+        let file = file.clone();
+        async move { file.read_at(0, 100).await }
+    });
+    tells.recv().await.unwrap();
+    reading.abort();
+    let _ = reading.await;
+    tells.recv().await.expect("a CANCEL");
+}
+
+/// A CLOSE that never left is made up for.
+#[tokio::test(start_paused = true)]
+async fn a_close_given_up_while_it_waits_for_credits_still_closes() {
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let session = with(plain().credits(1), MemoryOptions::plain(), |mut fake| async move {
+        fake.grant = Some(1);
+        fake.up_to_file(100).await;
+        let read = fake.expect(Command::READ).await;
+        told.send(()).unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        fake.answer(&read.header, &read_response(&[1; 4])).await;
+        let close = fake.expect(Command::CLOSE).await;
+        assert_eq!(close.parse::<CloseRequest>().file_id, FILE);
+        told.send(()).unwrap();
+        fake.be_silent().await;
+    });
+    let tree = session.await.unwrap().tree("share").await.unwrap();
+    let file = tree.open("file").await.unwrap();
+    let reading = tokio::spawn({
+        let file = file.clone();
+        async move { file.read_at(0, 4).await }
+    });
+    tells.recv().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(1), file.close()).await.expect_err("there is no credit");
+    reading.await.unwrap().unwrap();
+    tells.recv().await.expect("a CLOSE");
+}
+
+/// The ECHO that asks whether the server is there overtakes those who wait for credits.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_slow_and_alive_is_not_given_up_for_want_of_credits() {
+    let session = with(plain().credits(12), MemoryOptions::plain(), |mut fake| async move {
+        fake.up_to_file(1 << 20).await;
+        let mut held = Vec::new();
+        let until = Instant::now() + Duration::from_secs(300);
+        while let Ok(Some(request)) = tokio::time::timeout_at(until, fake.recv()).await {
+            fake.grant = Some(1);
+            match request.header.command {
+                Command::ECHO => fake.answer(&request.header, &EchoResponse).await,
+                Command::READ => {
+                    let async_id = request.header.message_id;
+                    fake.grant = Some(0);
+                    fake.pend(&request.header, async_id).await;
+                    held.push(request.header);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        fake.grant = Some(1);
+        for mut header in held {
+            header.route = smb_proto::header::Route::Async { async_id: header.message_id };
+            fake.answer(&header, &read_response(&[3; 1])).await;
+        }
+        while let Some(request) = fake.recv().await {
+            fake.answer(&request.header, &read_response(&[3; 1])).await;
+        }
+    });
+    let file = session.await.unwrap().tree("share").await.unwrap().open("file").await.unwrap();
+    // Time for the keeper to set a credit aside.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let mut reading = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let file = file.clone();
+        reading.spawn(async move { file.read_at(number, 1).await });
+    }
+    while let Some(outcome) = reading.join_next().await {
+        assert_eq!(outcome.unwrap().unwrap(), vec![3; 1]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_open_nobody_waits_for_is_closed() {
     let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();

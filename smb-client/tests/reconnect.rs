@@ -189,6 +189,40 @@ async fn a_session_the_server_forgot_is_set_up_again() {
     }
 }
 
+/// That the session is over is the server's word on one request: of the others nobody knows before theirs has come.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_over_says_nothing_of_what_is_under_way() {
+    const RENAME: [Command; 3] = [Command::CREATE, Command::SET_INFO, Command::CLOSE];
+    let server = Server::default()
+        .then(|mut fake| async move {
+            let_in(&mut fake).await;
+            let mut first = Vec::new();
+            for command in RENAME {
+                first.push(fake.expect(command).await);
+            }
+            for command in RENAME {
+                let request = fake.expect(command).await;
+                fake.refuse(&request.header, NtStatus::USER_SESSION_DELETED).await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            fake.answer(&first[0].header, &fake::created(5)).await;
+            fake.answer(&first[1].header, &SetInfoResponse).await;
+            fake.answer(&first[2].header, &closed()).await;
+            fake.be_silent().await;
+        })
+        .then(|mut fake| async move {
+            let_in(&mut fake).await;
+            answer_rename(&mut fake).await;
+            let again = fake.recv().await;
+            assert!(again.is_none_or(|request| request.header.command == Command::TREE_DISCONNECT));
+        });
+    let tree = server.session().await.tree("share").await.unwrap();
+    let (one, two) = tokio::join!(tree.rename("a", "b", false), tree.rename("c", "d", false));
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(server.dials(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_share_connection_the_server_forgot_is_made_again() {
     let server = Server::default().then(|mut fake| async move {

@@ -140,7 +140,7 @@ impl Session {
 
     /// Whether its connection is sound, as far as is known. If not, the next operation makes another.
     pub fn is_connected(&self) -> bool {
-        !self.link().channel().has_ended()
+        self.link().channel().is_sound()
     }
 
     /// Logs off and closes the connection, whoever still holds a handle. Requests under way fail, and so does what
@@ -168,13 +168,13 @@ impl Session {
     /// A sound connection: the one there is, or another. Dropping the future leaves the session as it was.
     pub(crate) async fn live(&self) -> Result<Arc<Link>, Error> {
         let link = self.link();
-        if !link.channel().has_ended() {
+        if link.channel().is_sound() {
             return Ok(link);
         }
         let asked = Instant::now();
         let mut last = self.inner.renewing.lock().await;
         let link = self.link();
-        if !link.channel().has_ended() {
+        if link.channel().is_sound() {
             return Ok(link);
         }
         let lost = link.channel().error();

@@ -168,6 +168,11 @@ impl<T> Table<T> {
         self.entries.contains_key(&message_id)
     }
 
+    /// What is kept with a request that waits for its final answer.
+    pub fn slot(&self, message_id: u64) -> Option<&T> {
+        self.entries.get(&message_id).map(|entry| &entry.slot)
+    }
+
     /// Goes through the requests that the server has said nothing about.
     pub fn for_each_sync(&mut self, mut visit: impl FnMut(Command, &mut T)) {
         for entry in self.entries.values_mut().filter(|entry| entry.async_id.is_none()) {

@@ -5,7 +5,9 @@ use super::{
     fate::Fate,
     janitor,
     janitor::Chore,
-    keeper, reader,
+    keeper,
+    keeper::Reserve,
+    reader,
     request::{Reply, Request},
     writer,
 };
@@ -17,7 +19,7 @@ use crate::{
         request::largest,
         table::Table,
     },
-    error::Error,
+    error::{Error, Executed},
 };
 use smb_transport::{Advertised, Buffers, Kind, LinkInfo, Msg, Placement, Transport, TransportError};
 use std::{
@@ -73,6 +75,7 @@ pub(crate) struct Channel {
     pub(super) table: Mutex<Table<Slot>>,
     /// One permit for each credit that can be spent: waiting is fair and safe to drop.
     pub(super) credits: Semaphore,
+    pub(super) reserve: Reserve,
     pub(super) queue: mpsc::Sender<Msg>,
     pub(super) sender: writer::Sender,
     pub(super) chores: mpsc::UnboundedSender<Chore>,
@@ -81,6 +84,8 @@ pub(crate) struct Channel {
     security: OnceLock<Security>,
     agreed: OnceLock<Negotiated>,
     limit: watch::Sender<usize>,
+    /// Why nothing new is to be asked here.
+    retired: OnceLock<Error>,
     started: Instant,
     /// Milliseconds from `started` to the last sign of life.
     pulse: AtomicU64,
@@ -100,6 +105,7 @@ impl Channel {
         let channel = Arc::new(Self {
             table: Mutex::new(Table::new(options.credits)),
             credits: Semaphore::new(1),
+            reserve: Reserve::default(),
             queue,
             sender: Arc::new(tokio::sync::Mutex::new(Some(halves.sender))),
             chores,
@@ -108,6 +114,7 @@ impl Channel {
             security: OnceLock::new(),
             agreed: OnceLock::new(),
             limit,
+            retired: OnceLock::new(),
             started: Instant::now(),
             pulse: AtomicU64::new(0),
             buffers: halves.buffers,
@@ -155,11 +162,16 @@ impl Channel {
         self.agreed().is_some_and(|agreed| agreed.multi_credit)
     }
 
-    /// Ends the connection: all that waits fails with `error`, now.
+    /// Ends the connection: all that waits fails, now; with `error`, unless that says that nothing was executed, which nobody
+    /// knows of what is under way.
     pub fn end(&self, error: Error) {
         if self.fate.end(error.clone()) {
             tracing::debug!(%error, "channel ended");
         }
+        let error = match error.executed() {
+            Executed::Maybe => error,
+            Executed::No => TransportError::Closed.into(),
+        };
         self.credits.close();
         let slots = self.table().fail();
         for slot in slots {
@@ -171,9 +183,23 @@ impl Channel {
         }
     }
 
-    /// Why the connection ended.
+    /// The server says that the session is over: nothing new is asked here. What is under way is still answered, each request
+    /// by a word of its own.
+    pub fn retire(&self, error: Error) {
+        tracing::debug!(%error, "channel retired");
+        // The first reason is as good as any other.
+        let _ = self.retired.set(error);
+    }
+
+    /// Whether it can be used, as far as is known.
+    pub fn is_sound(&self) -> bool {
+        !self.has_ended() && self.retired.get().is_none()
+    }
+
+    /// Why the connection ended, or is no longer used.
     pub fn error(&self) -> Error {
-        self.fate.error().unwrap_or(Error::Transport(TransportError::Closed))
+        let why = self.fate.error().or_else(|| self.retired.get().cloned());
+        why.unwrap_or(Error::Transport(TransportError::Closed))
     }
 
     /// What `error`, met aside of the messages, comes from: where the connection is closed, its end is about to be told with
@@ -207,7 +233,7 @@ impl Channel {
     /// them over SMB Direct than ksmbd can.
     pub fn is_stingy(&self, compound: &[Request]) -> bool {
         let too_many = self.info.kind == Kind::Rdma && compound.len() > MOST_OVER_RDMA;
-        too_many || u32::from(self.table().largest_charge()) < self.cost(compound)
+        too_many || u32::from(self.largest_charge()) < self.cost(compound)
     }
 
     /// The credits that requests take.
@@ -232,7 +258,7 @@ impl Channel {
     }
 
     fn largest(&self, of: impl Fn(&Negotiated) -> u32) -> usize {
-        let charge = self.table().largest_charge();
+        let charge = self.largest_charge();
         let max = u32::try_from(self.info.max_message).unwrap_or(u32::MAX).saturating_sub(64 * 1024);
         let size = self.agreed().map_or(1, |agreed| largest(of(agreed), agreed, charge, max));
         usize::try_from(size).unwrap_or(usize::MAX)

@@ -7,27 +7,62 @@
 use super::{channel::Channel, request::Request};
 use crate::error::Error;
 use smb_proto::msg::EchoRequest;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+/// With no more credits than these none is set aside.
+const FEW: u16 = 8;
+
+/// A credit for the next ECHO. With all of them spent on requests that take long there would be none left to ask with, and
+/// what comes back goes to those who wait.
+#[derive(Debug, Default)]
+pub(super) struct Reserve(AtomicU8);
+
+impl Reserve {
+    const NONE: u8 = 0;
+    const HELD: u8 = 1;
+    /// It was spent: the next that comes back is kept.
+    const OWED: u8 = 2;
+
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes what is owed out of `granted` credits; returns the others.
+    pub(super) fn keep(&self, granted: u32) -> u32 {
+        let owed = granted > 0 && self.0.load(Ordering::Acquire) == Self::OWED;
+        if owed && self.change(Self::OWED, Self::HELD) { granted.saturating_sub(1) } else { granted }
+    }
+}
+
+/// The credit that was set aside, to be spent. Dropped before, it stays.
+pub(super) struct Aside<'a>(&'a Reserve);
+
+impl Aside<'_> {
+    pub(super) fn spend(self) {
+        self.0.change(Reserve::HELD, Reserve::OWED);
+    }
+}
 
 pub(super) async fn run(channel: Arc<Channel>) {
     let half = (channel.options.timeout / 2).max(Duration::from_millis(1));
     let keep_alive = Some(channel.options.keep_alive).filter(|time| !time.is_zero());
     let round = (half / 4).min(keep_alive.unwrap_or(half) / 2).max(Duration::from_millis(1));
-    let mut reserve = None;
     loop {
         tokio::select! {
             () = channel.fate.ended() => return,
             () = tokio::time::sleep(round) => (),
         }
         channel.give_up();
-        // With all credits spent on requests that take long, there would be none left to ask with.
-        if reserve.is_none() && channel.credits.available_permits() > 8 {
-            reserve = channel.credits.try_acquire().ok();
-        }
+        channel.set_aside();
         if !channel.is_silent(half) && !keep_alive.is_some_and(|time| channel.is_idle(time)) {
             continue;
         }
-        drop(reserve.take());
         channel.probe(half).await;
     }
 }
@@ -51,10 +86,33 @@ impl Channel {
         self.security().is_some() && self.table().outstanding() == 0 && self.last_heard().elapsed() >= time
     }
 
+    /// The most one request may be charged: one credit may be set aside.
+    pub(super) fn largest_charge(&self) -> u16 {
+        let charge = self.table().largest_charge();
+        if charge > FEW { charge.saturating_sub(1) } else { charge }
+    }
+
+    /// Sets a credit aside, unless one is.
+    fn set_aside(&self) {
+        let many = self.credits.available_permits() > usize::from(FEW);
+        if many
+            && self.reserve.0.load(Ordering::Acquire) == Reserve::NONE
+            && let Ok(credit) = self.credits.try_acquire()
+        {
+            credit.forget();
+            self.reserve.change(Reserve::NONE, Reserve::HELD);
+        }
+    }
+
+    /// The credit that was set aside, if there is one.
+    fn aside(&self) -> Option<Aside<'_>> {
+        (self.reserve.0.load(Ordering::Acquire) == Reserve::HELD).then_some(Aside(&self.reserve))
+    }
+
     async fn probe(self: &Arc<Self>, patience: Duration) {
         let silent = self.last_heard().elapsed().saturating_add(patience);
         let ask = async {
-            let echo = self.submit_one(Request::new(&EchoRequest, 0)).await;
+            let echo = self.submit_with(self.aside(), Request::new(&EchoRequest, 0)).await;
             // A first request counts as a sign of life itself: what comes after it is an answer.
             let asked = self.last_heard();
             let wait = async {

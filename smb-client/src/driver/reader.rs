@@ -2,6 +2,7 @@
 
 use super::{
     channel::{Channel, Slot},
+    janitor::Chore,
     request::Reply,
 };
 use crate::{
@@ -20,7 +21,7 @@ use smb_proto::{
 };
 use smb_transport::{IoBuf, RecvHalf, TransportError};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// How long the server may take to say good-bye.
 const PARTING: Duration = Duration::from_millis(500);
@@ -141,8 +142,15 @@ impl Channel {
         let answer = table.answered(header)?;
         let granted = table.available().saturating_sub(before);
         let stuck = table.is_stuck();
+        // Who has given up before there was an AsyncId to cancel by.
+        let is_unheard = |slot: &Slot| slot.answer.as_ref().is_none_or(oneshot::Sender::is_closed);
+        let unheard =
+            matches!(answer, Answer::Interim) && table.slot(header.message_id).is_some_and(is_unheard);
         drop(table);
-        self.credits.add_permits(usize::try_from(granted).unwrap_or(0));
+        if unheard {
+            self.chore(Chore::Cancel { message_id: header.message_id });
+        }
+        self.credits.add_permits(usize::try_from(self.reserve.keep(granted)).unwrap_or(0));
         if stuck {
             return Err(PeerViolation::Credits { charge: 0, payload: 0 }.into());
         }

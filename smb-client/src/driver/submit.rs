@@ -5,6 +5,8 @@
 
 use super::{
     channel::{Channel, Slot},
+    janitor::Chore,
+    keeper::Aside,
     request::{Payload, Request},
     waiting::Waiting,
 };
@@ -19,7 +21,7 @@ use smb_proto::{
     header::{HEADER_LEN, Header},
     transform::encryption::TRANSFORM_HEADER_LEN,
 };
-use smb_transport::{IoBuf, Msg};
+use smb_transport::{Advertised, IoBuf, Msg};
 use std::sync::Arc;
 use tokio::{
     sync::{SemaphorePermit, mpsc::Permit, oneshot},
@@ -36,12 +38,34 @@ struct Part {
 impl Channel {
     /// Sends one request; resolves when it is in the writer's queue, or sent.
     pub async fn submit_one(self: &Arc<Self>, request: Request) -> Result<Waiting, Error> {
-        let submitted = self.try_submit_one(request).await;
+        let submitted = self.try_submit_one(request, None).await;
         submitted.map_err(|error| self.not_sent(error))
     }
 
-    async fn try_submit_one(self: &Arc<Self>, request: Request) -> Result<Waiting, Error> {
-        let place = self.place(request.shape.cost(self.multi_credit()).into()).await?;
+    /// The same for a request of one credit, which was set aside.
+    pub(super) async fn submit_with(
+        self: &Arc<Self>,
+        aside: Option<Aside<'_>>,
+        request: Request,
+    ) -> Result<Waiting, Error> {
+        let submitted = self.try_submit_one(request, aside).await;
+        submitted.map_err(|error| self.not_sent(error))
+    }
+
+    async fn try_submit_one(
+        self: &Arc<Self>,
+        mut request: Request,
+        aside: Option<Aside<'_>>,
+    ) -> Result<Waiting, Error> {
+        let mut unseen = Unseen { channel: self, kept: request.kept.take() };
+        let credits = match aside {
+            Some(_) => None,
+            None => Some(self.spend(request.shape.cost(self.multi_credit()).into()).await?),
+        };
+        let place = self.place().await?;
+        credits.into_iter().for_each(SemaphorePermit::forget);
+        aside.into_iter().for_each(Aside::spend);
+        request.kept = unseen.kept.take();
         let protection = self.protection(request.need);
         let (part, waiting) = self.enter(request, protection)?;
         self.post(place, self.single(part, protection))?;
@@ -55,7 +79,9 @@ impl Channel {
     }
 
     async fn try_submit(self: &Arc<Self>, requests: Vec<Request>) -> Result<Vec<Waiting>, Error> {
-        let place = self.place(self.cost(&requests)).await?;
+        let credits = self.spend(self.cost(&requests)).await?;
+        let place = self.place().await?;
+        credits.forget();
         let need = requests.iter().fold(Need::default(), |need, request| Need {
             sign: need.sign || request.need.sign,
             seal: need.seal || request.need.seal,
@@ -96,22 +122,24 @@ impl Channel {
         Ok(())
     }
 
-    /// Spends `cost` credits, and waits for a place in the writer's queue.
-    async fn place(&self, cost: u32) -> Result<Permit<'_, Msg>, Error> {
-        let credits = match self.credits.try_acquire_many(cost) {
-            Ok(credits) => credits,
-            Err(_) => self.acquire(cost).await?,
-        };
-        let place = match self.queue.try_reserve() {
-            Ok(place) => place,
-            Err(_) => tokio::select! {
-                biased;
-                place = self.queue.reserve() => place.map_err(|_| self.error())?,
-                () = self.fate.ended() => return Err(self.error()),
-            },
-        };
-        credits.forget();
-        Ok(place)
+    /// Waits for `cost` credits.
+    async fn spend(&self, cost: u32) -> Result<SemaphorePermit<'_>, Error> {
+        match self.credits.try_acquire_many(cost) {
+            Ok(credits) => Ok(credits),
+            Err(_) => self.acquire(cost).await,
+        }
+    }
+
+    /// Waits for a place in the writer's queue.
+    async fn place(&self) -> Result<Permit<'_, Msg>, Error> {
+        if let Ok(place) = self.queue.try_reserve() {
+            return Ok(place);
+        }
+        tokio::select! {
+            biased;
+            place = self.queue.reserve() => place.map_err(|_| self.error()),
+            () = self.fate.ended() => Err(self.error()),
+        }
     }
 
     /// Waits for credits, as long as somebody else's answer may bring them.
@@ -252,6 +280,20 @@ impl Channel {
             (Protection::Sealed, None) => return Err(no_key()),
         }
         Ok(Msg::inline(message))
+    }
+}
+
+/// Memory that is advertised for a request that is not sent yet. Where it never is, no peer has seen it: it is ours again.
+struct Unseen<'a> {
+    channel: &'a Channel,
+    kept: Option<Box<dyn Advertised>>,
+}
+
+impl Drop for Unseen<'_> {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.channel.chore(Chore::Reclaim(kept));
+        }
     }
 }
 

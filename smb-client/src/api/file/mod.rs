@@ -242,11 +242,16 @@ impl File {
 
     /// Closes it, whoever still holds a handle, and tells what became of it.
     pub async fn close(self) -> Result<Metadata, Error> {
-        if self.inner.closed.swap(true, Ordering::AcqRel) {
+        if self.inner.closed.load(Ordering::Acquire) {
             return Err(UsageError::Closed.into());
         }
+        let (attached, channel) = (&self.inner.attached, self.channel());
         let close = CloseRequest { flags: CloseFlags::POSTQUERY_ATTRIB, file_id: self.inner.id };
-        let reply = self.exchange(Request::new(&close, self.inner.attached.id())).await?;
+        let close = attached.request(Request::new(&close, attached.id()));
+        let sent = channel.submit_one(close).await.map_err(opens_lost)?;
+        // Not before: dropped until here, it is still open, and closed as any other file that is dropped.
+        self.inner.closed.store(true, Ordering::Release);
+        let reply = self.judged(sent.answer().await?)?;
         let response: CloseResponse = reply.parse()?;
         if !response.flags.contains(CloseFlags::POSTQUERY_ATTRIB) {
             return Ok(self.inner.opened);
@@ -277,14 +282,18 @@ impl File {
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Error> {
-        let reply = self.inner.attached.ask(request).await.map_err(opens_lost)?;
+        self.judged(self.inner.attached.ask(request).await.map_err(opens_lost)?)
+    }
+
+    /// The answer, unless it says that the open is no more.
+    fn judged(&self, reply: Reply) -> Result<Reply, Error> {
         // Most answers are successes: the rest is looked at once.
         if reply.status() == NtStatus::SUCCESS {
             return Ok(reply);
         }
         let Err(refused) = reply.accept(&[]) else { return Ok(reply) };
         match lost::of(&refused) {
-            Some(Loss::Session) => self.channel().end(refused.clone()),
+            Some(Loss::Session) => self.channel().retire(refused.clone()),
             Some(Loss::Share) => self.inner.attached.has_gone(),
             _ => return Ok(reply),
         }

@@ -102,7 +102,7 @@ impl Attached {
 
     /// Whether it can be used, as far as is known.
     pub fn is_sound(&self) -> bool {
-        !self.gone.load(Ordering::Acquire) && !self.channel().has_ended()
+        !self.gone.load(Ordering::Acquire) && self.channel().is_sound()
     }
 
     /// The server does not know it any more.

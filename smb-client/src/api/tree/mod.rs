@@ -136,7 +136,7 @@ impl Tree {
             done => return done,
         };
         match lost::of(&error) {
-            Some(Loss::Session) => attached.channel().end(error.clone()),
+            Some(Loss::Session) => attached.channel().retire(error.clone()),
             Some(Loss::Share) => attached.has_gone(),
             Some(Loss::Connection) if attached.channel().has_ended() => (),
             _ => return Err(error),
