@@ -231,6 +231,7 @@ impl Error {
     pub fn status(&self) -> Option<NtStatus> {
         match self {
             Self::Status(error) => Some(error.status),
+            Self::Transfer(TransferError::In { error, .. }) => error.status(),
             _ => None,
         }
     }

@@ -184,7 +184,13 @@ fn copies() {
     let copied = place.ok(&["cp", &place.url("file"), &place.url("copy")]);
     assert!(["server", "client"].contains(&copied["way"].as_str().unwrap()));
     assert!(fs::read(place.there("copy")).unwrap() == data(5_000_000));
-    place.fails(2, &["cp", &place.url("file"), &place.url("FILE")]);
+    for same in ["FILE", "/file", "./file"] {
+        place.fails(2, &["cp", &place.url("file"), &place.url(same)]);
+    }
+    // By a name that does not tell.
+    fs::hard_link(place.there("file"), place.there("link")).unwrap();
+    place.fails(1, &["cp", &place.url("file"), &place.url("link")]);
+    assert!(fs::read(place.there("file")).unwrap() == data(5_000_000));
     let other = Place::new();
     let copied = place.ok(&["cp", &place.url("file"), &other.url("elsewhere")]);
     assert_eq!(copied["way"].as_str(), Some("client"));
@@ -227,6 +233,12 @@ fn wrong_use_and_refusals_say_what_to_do() {
     {
         assert_eq!(place.run(words).status.code(), Some(2), "{words:?}");
     }
+    let told = place.run(&["ls", "smb://alice:p%w@host/share"]);
+    assert_eq!(told.status.code(), Some(2));
+    assert!(
+        !text(&told.stderr).contains("p%w") && text(&told.stderr).contains("alice"),
+        "no password is told"
+    );
     let nowhere = place.run(&["ls", "smb://alice@127.0.0.1:1/share", "--timeout", "2"]);
     assert_eq!(nowhere.status.code(), Some(1));
 }

@@ -178,3 +178,53 @@ async fn a_tree_names_what_failed() {
     assert!(failed.to_string().contains("e/held"), "{failed}");
     assert!(!folder.path().join("e/held").exists());
 }
+
+/// A file that is called as another one is until it is complete.
+#[tokio::test]
+async fn names_that_look_like_parts_are_names() {
+    let house = House::new();
+    let tree = house.tree().await;
+    tree.create_dir("d").await.unwrap();
+    let names = ["a", "a.part", "a.part.part", "b.part", "b"];
+    for (n, name) in names.into_iter().enumerate() {
+        tree.write(&format!("d/{name}"), pattern(MIB + n, n)).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("c.part"), b"mine").unwrap();
+    tree.write("d/c", pattern(10, 9)).await.unwrap();
+    for options in [TransferOptions::new(), options()] {
+        download_tree(&tree, "d", folder.path(), &options).await.unwrap();
+        for (n, name) in names.into_iter().enumerate() {
+            assert!(fs::read(folder.path().join(name)).unwrap() == pattern(MIB + n, n), "{name}");
+        }
+        assert_eq!(fs::read(folder.path().join("c.part")).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), names.len() + 2, "nothing else");
+    }
+}
+
+/// A download of a tree that is resumed goes on with the file it was at; an upload leaves checkpoints where they are.
+#[tokio::test]
+async fn an_interrupted_tree_goes_on() {
+    let house = House::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (here, back) = (folder.path().join("here"), folder.path().join("back"));
+    fs::create_dir(&here).unwrap();
+    let data = pattern(40 * MIB + 5, 1);
+    fs::write(here.join("image"), &data).unwrap();
+    fs::write(here.join("notes.checkpoint"), b"not ours").unwrap();
+    let (_session, tree) = breaking_at(&house, 200).await;
+    upload_tree(&here, &tree, "up", &options()).await.unwrap_err();
+    assert!(here.join("image.checkpoint").exists(), "there is something to go on from");
+    upload_tree(&here, &house.tree().await, "up", &options()).await.unwrap();
+    let mut names: Vec<_> = house.tree().await.read_dir("up").await.unwrap().collect().await.unwrap();
+    names.sort_by(|a, b| a.name.cmp(&b.name));
+    let names: Vec<_> = names.into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["image", "notes.checkpoint"]);
+    assert!(!here.join("image.checkpoint").exists());
+    let (_session, tree) = breaking_at(&house, 200).await;
+    download_tree(&tree, "up", &back, &options()).await.unwrap_err();
+    assert!(!back.join("image").exists());
+    download_tree(&house.tree().await, "up", &back, &options()).await.unwrap();
+    assert!(fs::read(back.join("image")).unwrap() == data);
+    assert_eq!(fs::read_dir(&back).unwrap().count(), 2, "no part and no checkpoint is left");
+}

@@ -13,7 +13,8 @@ use std::{
 use tokio::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf, SeekFrom};
 
 /// Reads a file as a stream, ahead of the caller: 256 KiB at first, and then as much as bandwidth and delay call for, within
-/// [`ClientBuilder::window`](crate::ClientBuilder::window). Seeks too, which begins anew.
+/// [`ClientBuilder::window`](crate::ClientBuilder::window). Seeks too, which begins anew. An error stays: reading on gives it
+/// again, until a seek.
 #[derive(Debug)]
 pub struct FileReader {
     file: File,
@@ -57,7 +58,7 @@ impl AsyncSeek for FileReader {
             SeekFrom::End(by) => this.file.opened().size.checked_add_signed(by),
         };
         let target = target.ok_or(io::ErrorKind::InvalidInput)?;
-        if target != this.position {
+        if target != this.position || this.reads.has_failed() {
             *this = Self::new(this.file.clone(), target);
         }
         Ok(())
@@ -92,7 +93,10 @@ impl FileWriter {
 
 impl AsyncWrite for FileWriter {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().gathered.poll_write(cx, data).map_err(Into::into)
+        let this = self.get_mut();
+        // A FLUSH under way does not speak for what comes after it.
+        this.flush = None;
+        this.gathered.poll_write(cx, data).map_err(Into::into)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -24,6 +24,8 @@ use std::{
 
 /// What is asked for at a time: enough for some thousand entries.
 const PAGE: usize = 256 * 1024;
+/// The smallest class that has the tags of reparse points.
+const CLASS: FileInformationClass = FileInformationClass::FULL_DIRECTORY;
 
 /// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,22 @@ pub struct Entry {
     pub lossy: bool,
     /// What is known of it.
     pub metadata: Metadata,
+    /// The tag of a reparse point, which says what it is — [MS-FSCC] 2.1.2.1; zero of anything else.
+    pub reparse_tag: u32,
+}
+
+/// The bit of tags that stand for another file or directory: symbolic links, mount points.
+const NAME_SURROGATE: u32 = 0x2000_0000;
+/// Sockets, pipes and devices of Unix systems: NFS, AF_UNIX, LX_FIFO, LX_CHR, LX_BLK.
+const SPECIAL: [u32; 5] = [0x8000_0014, 0x8000_0023, 0x8000_0024, 0x8000_0025, 0x8000_0026];
+
+impl Entry {
+    /// Whether it is a link, a mount point or a special file. Other reparse points, deduplicated, tiered and cloud files
+    /// among them, are read as the files and directories they seem to be: what is behind is the server's affair.
+    pub fn is_special(&self) -> bool {
+        let tag = self.reparse_tag;
+        self.metadata.is_reparse_point() && (tag & NAME_SURROGATE != 0 || SPECIAL.contains(&tag))
+    }
 }
 
 /// The entries of a page; `None` where the enumeration has ended.
@@ -189,7 +207,7 @@ impl Directory {
 fn query(attached: &Attached, file_id: FileId, pattern: &str) -> Request {
     let output_len = u32::try_from(PAGE.min(attached.channel().max_transact())).unwrap_or(u32::MAX);
     let query = QueryDirectoryRequest {
-        class: FileInformationClass::DIRECTORY,
+        class: CLASS,
         flags: QueryDirectoryFlags::NONE,
         file_index: 0,
         file_id,
@@ -215,7 +233,7 @@ fn read_page(reply: &Reply, first: bool) -> Result<Page, Error> {
     let response: QueryDirectoryResponse = reply.parse()?;
     let mut page = Vec::new();
     let mut any = false;
-    for entry in entries(FileInformationClass::DIRECTORY, &response.output) {
+    for entry in entries(CLASS, &response.output) {
         any = true;
         page.extend(read_entry(&entry?)?);
     }
@@ -232,9 +250,44 @@ fn read_entry(entry: &DirectoryEntry) -> Result<Option<Entry>, Error> {
         return Err(violation("a name that is not one component"));
     }
     let (name, metadata) = (name.to_owned(), Metadata::of_entry(entry));
-    Ok(Some(Entry { name, lossy: entry.name.is_lossy(), metadata }))
+    let (lossy, reparse_tag) = (entry.name.is_lossy(), entry.reparse_tag);
+    Ok(Some(Entry { name, lossy, metadata, reparse_tag }))
 }
 
 fn violation(rule: &'static str) -> Error {
     PeerViolation::Response { command: Command::QUERY_DIRECTORY, rule }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smb_proto::msg::FileAttributes;
+
+    fn entry(attributes: FileAttributes, reparse_tag: u32) -> Entry {
+        let found = DirectoryEntry {
+            name: "x".into(),
+            attributes: attributes | FileAttributes::ARCHIVE,
+            reparse_tag,
+            ..DirectoryEntry::default()
+        };
+        let mut page = smb_proto::fscc::directory::DirectoryWriter::new(CLASS, 4096).unwrap();
+        assert!(page.push(&found));
+        let page = page.finish();
+        let found = entries(CLASS, &page).next().unwrap().unwrap();
+        read_entry(&found).unwrap().unwrap()
+    }
+
+    #[test]
+    fn only_what_stands_for_something_else_is_special() {
+        let (symlink, mount_point, fifo) = (0xa000_000c, 0xa000_0003, 0x8000_0024);
+        for tag in [symlink, mount_point, fifo] {
+            assert!(entry(FileAttributes::REPARSE_POINT, tag).is_special(), "{tag:x}");
+        }
+        let (deduplicated, tiered, cloud) = (0x8000_0013, 0x8000_0008, 0x9000_001a);
+        for tag in [deduplicated, tiered, cloud] {
+            assert!(!entry(FileAttributes::REPARSE_POINT, tag).is_special(), "{tag:x}");
+        }
+        // The same field has the size of the attributes of anything else.
+        assert!(!entry(FileAttributes::NONE, symlink).is_special());
+    }
 }

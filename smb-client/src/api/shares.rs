@@ -15,6 +15,8 @@ use smb_proto::{
     status::NtStatus,
 };
 
+/// More shares than any server has.
+const MOST: usize = 1 << 16;
 /// Bytes of one answer; longer ones are read on.
 const ANSWER: u32 = 64 * 1024;
 
@@ -40,6 +42,10 @@ impl Session {
                 return Err(Error::Remote { call: "NetrShareEnum", code: page.status.0 });
             }
             shares.extend(page.shares);
+            if shares.len() > MOST {
+                let rule = "more shares than any server has";
+                return Err(PeerViolation::Response { command: Command::IOCTL, rule }.into());
+            }
             if !more {
                 break;
             }

@@ -18,12 +18,14 @@ impl Default for CopyLimits {
 }
 
 impl CopyLimits {
-    /// What a server says with STATUS_INVALID_PARAMETER; `None` where nothing could be copied within it.
+    /// What a server says with STATUS_INVALID_PARAMETER, as far as it is less than the defaults: more has been refused.
+    /// `None` where nothing could be copied within it.
     pub fn of(refusal: &CopyChunkResponse) -> Option<Self> {
+        let most = Self::default();
         let limits = Self {
-            chunks: refusal.chunks_written,
-            chunk_bytes: refusal.chunk_bytes_written,
-            total_bytes: refusal.total_bytes_written,
+            chunks: refusal.chunks_written.min(most.chunks),
+            chunk_bytes: refusal.chunk_bytes_written.min(most.chunk_bytes),
+            total_bytes: refusal.total_bytes_written.min(most.total_bytes),
         };
         (limits.chunks > 0 && limits.chunk_bytes > 0 && limits.total_bytes > 0).then_some(limits)
     }
@@ -62,13 +64,15 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_no_limits_is_not_believed() {
+    fn a_server_of_no_or_huge_limits_is_not_believed() {
         let refusal = |chunks_written, chunk_bytes_written, total_bytes_written| CopyChunkResponse {
             chunks_written,
             chunk_bytes_written,
             total_bytes_written,
         };
         assert_eq!(CopyLimits::of(&refusal(0, 1, 1)), None);
+        let huge = CopyLimits::of(&refusal(u32::MAX, 1, u32::MAX)).unwrap();
+        assert_eq!(huge.chunks(0, u64::MAX).len(), 256);
         assert_eq!(
             CopyLimits::of(&refusal(16, 4096, 65_536)),
             Some(CopyLimits { chunks: 16, chunk_bytes: 4096, total_bytes: 65_536 })

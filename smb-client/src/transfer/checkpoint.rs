@@ -15,6 +15,7 @@ use std::{
 pub(crate) const EVERY: u64 = 256 << 20;
 /// The longest checkpoint file that is read.
 const LONGEST: u64 = 64 * 1024;
+const SUFFIX: &str = ".checkpoint";
 const TITLE: &str = "smb-client checkpoint 1";
 
 /// A place up to which everything is there, and durable.
@@ -92,7 +93,7 @@ impl Keeper {
     /// Beside the local file `file`.
     pub fn beside(file: &Path, subject: Subject) -> Self {
         let mut path = file.as_os_str().to_owned();
-        path.push(".checkpoint");
+        path.push(SUFFIX);
         Self { path: path.into(), subject }
     }
 
@@ -115,6 +116,12 @@ impl Keeper {
         let (path, mut new) = (self.path.clone(), self.path.clone().into_os_string());
         new.push(".new");
         let write = move || {
+            for place in [path.as_path(), new.as_ref()] {
+                if holds(place)? == Holds::Another {
+                    let why = format!("{} is there, and is no checkpoint: move it away", place.display());
+                    return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+                }
+            }
             fs::write(&new, text)?;
             fs::File::open(&new)?.sync_all()?;
             fs::rename(&new, path)
@@ -126,8 +133,39 @@ impl Keeper {
     pub async fn forget(&self) {
         let path = self.path.clone();
         // Where it cannot be removed it does no harm: the next transfer has another subject, or is checked.
-        let _ = blocking(move || fs::remove_file(path)).await;
+        let _ = blocking(move || match holds(&path)? {
+            Holds::Checkpoint => fs::remove_file(path),
+            Holds::Nothing | Holds::Another => Ok(()),
+        })
+        .await;
     }
+}
+
+/// What is at a place for a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Nothing,
+    Checkpoint,
+    /// Somebody's file that is only named like one.
+    Another,
+}
+
+fn holds(path: &Path) -> io::Result<Holds> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holds::Nothing),
+        Err(error) => return Err(error),
+    };
+    let mut start = Vec::with_capacity(TITLE.len());
+    file.take(u64::try_from(TITLE.len()).unwrap_or(u64::MAX)).read_to_end(&mut start)?;
+    // One that was cut short when it was written is one.
+    Ok(if TITLE.as_bytes().starts_with(&start) { Holds::Checkpoint } else { Holds::Another })
+}
+
+/// Whether a local file is a checkpoint, or was one a moment ago, and not part of what is transferred.
+pub(crate) fn is_checkpoint(path: &Path) -> bool {
+    let named = path.to_str().is_some_and(|path| path.ends_with(SUFFIX) || path.ends_with(".checkpoint.new"));
+    named && holds(path).is_ok_and(|holds| holds != Holds::Another)
 }
 
 /// The first bytes of a local file, digested.
@@ -215,6 +253,26 @@ mod tests {
         assert_eq!(changed.find().await, None);
         keeper.forget().await;
         assert_eq!(keeper.find().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_that_name_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("image");
+        let Checkpoint { subject, mark } = checkpoint();
+        let keeper = Keeper::beside(&file, subject);
+        for name in ["image.checkpoint", "image.checkpoint.new"] {
+            let theirs = folder.path().join(name);
+            fs::write(&theirs, b"a guest's own").unwrap();
+            assert!(keeper.keep(mark).await.is_err());
+            keeper.forget().await;
+            assert_eq!(fs::read(&theirs).unwrap(), b"a guest's own");
+            assert!(!is_checkpoint(&theirs));
+            fs::remove_file(theirs).unwrap();
+        }
+        keeper.keep(mark).await.unwrap();
+        assert!(is_checkpoint(&folder.path().join("image.checkpoint")));
+        assert!(!is_checkpoint(&file));
     }
 
     #[tokio::test]

@@ -45,7 +45,34 @@ pub fn part_of(path: &Path) -> PathBuf {
 ///
 /// On failure, or when its future is dropped, `path.part` stays.
 pub async fn download_to(file: &File, path: &Path, options: &TransferOptions) -> Result<Summary, Error> {
-    let part = part_of(path);
+    download_by(file, path, part_of(path), options).await
+}
+
+/// Where a file of a tree is written until it is complete. No file of the tree has that name, as one may be called `x` and
+/// another `x.part`; the same each time, so that a download can be resumed.
+fn part_in_tree(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    let digest = blake3::hash(name.as_encoded_bytes()).to_hex();
+    path.with_file_name(format!(".{}.part", digest.get(..20).unwrap_or_default()))
+}
+
+/// Gives a complete file its name, and makes that durable.
+fn settle(part: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(part, path)?;
+    #[cfg(unix)]
+    if let Some(above) = path.parent() {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        fs::File::open(above)?.sync_all()?;
+    }
+    Ok(())
+}
+
+async fn download_by(
+    file: &File,
+    path: &Path,
+    part: PathBuf,
+    options: &TransferOptions,
+) -> Result<Summary, Error> {
     let opened = file.opened();
     let subject = Subject {
         remote: file.name().to_owned(),
@@ -77,8 +104,8 @@ pub async fn download_to(file: &File, path: &Path, options: &TransferOptions) ->
         }
         done.level = Level::Readback;
     }
-    let (part, path) = (part.clone(), path.to_owned());
-    blocking(move || fs::rename(part, path)).await.map_err(|error| sink_error(done.bytes, error))?;
+    let path = path.to_owned();
+    blocking(move || settle(&part, &path)).await.map_err(|error| sink_error(done.bytes, error))?;
     keeper.forget().await;
     Ok(done)
 }
@@ -164,7 +191,8 @@ async fn upload_small(
     })
 }
 
-/// Downloads the file `remote` of `tree` to `path`, as [`download_to`] does; a small one in one round trip.
+/// Downloads the file `remote` of `tree` to `path`, as [`download_to`] does, but by another name until it is complete; a small
+/// one in one round trip.
 pub(super) async fn download_file(
     tree: &Tree,
     remote: &str,
@@ -175,7 +203,7 @@ pub(super) async fn download_file(
     let (file, first) = tree.open_and_read(remote).await?;
     let bytes = u64::try_from(first.len()).unwrap_or(u64::MAX);
     if bytes != file.opened().size || bytes >= u64::from(SMALL) || options.verify != Verify::Size {
-        let done = download_to(&file, path, options).await?;
+        let done = download_by(&file, path, part_in_tree(path), options).await?;
         file.close().await?;
         return Ok(done);
     }
@@ -183,12 +211,12 @@ pub(super) async fn download_file(
     if let Some(limit) = &options.limit {
         limit.pass(first.len()).await;
     }
-    let (part, path) = (part_of(path), path.to_owned());
+    let (part, path) = (part_in_tree(path), path.to_owned());
     let keep = blocking(move || {
         let mut local = fs::File::create(&part)?;
         local.write_all(&first)?;
         local.sync_all()?;
-        fs::rename(part, path)
+        settle(&part, &path)
     });
     keep.await.map_err(|error| sink_error(0, error))?;
     options.progress.reached(bytes);

@@ -278,6 +278,7 @@ pub(crate) struct Reads {
     flow: Flow,
     started: Instant,
     under_way: VecDeque<Reading>,
+    failed: Option<Error>,
 }
 
 impl Reads {
@@ -285,7 +286,13 @@ impl Reads {
     pub fn new(file: File, offset: u64, end: u64, window: Option<usize>) -> Self {
         let window = window.unwrap_or_else(|| file.session().window());
         let flow = Flow::bulk(file.max_read(), window);
-        Self { file, next: offset, end, flow, started: Instant::now(), under_way: VecDeque::new() }
+        let (started, under_way) = (Instant::now(), VecDeque::new());
+        Self { file, next: offset, end, flow, started, under_way, failed: None }
+    }
+
+    /// Whether there is nothing more to come but the error.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
     }
 
     /// For a caller who may not want much: little at first.
@@ -310,8 +317,12 @@ impl Reads {
         }
     }
 
-    /// The next piece and where it belongs; `None` at the end. A piece that is short is the last.
+    /// The next piece and where it belongs; `None` at the end. A piece that is short is the last. After an error there is
+    /// only that error.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(u64, Bytes), Error>>> {
+        if let Some(error) = &self.failed {
+            return Poll::Ready(Some(Err(error.clone())));
+        }
         self.fill();
         let Some(first) = self.under_way.front_mut() else { return Poll::Ready(None) };
         let outcome = ready!(Pin::new(&mut first.task.0).poll(cx));
@@ -325,6 +336,7 @@ impl Reads {
             self.end = 0;
             self.under_way.clear();
         }
+        self.failed = outcome.as_ref().err().cloned();
         Poll::Ready(Some(outcome.map(|bytes| (offset, bytes))))
     }
 

@@ -7,9 +7,14 @@
 //! A page of a directory is worked off before the next is fetched, and what is deepest comes first: what is kept grows with
 //! the depth of the tree, and not with its size.
 
-use super::{Level, Summary, TransferOptions, checkpoint::blocking, local::download_file, upload_file};
+use super::{
+    Level, Summary, TransferOptions,
+    checkpoint::{blocking, is_checkpoint},
+    local::download_file,
+    upload_file,
+};
 use crate::{
-    api::{Directory, OpenOptions, Tree, copy_file},
+    api::{Directory, OpenOptions, Tree, copy_file, to_wire},
     error::{Error, TransferError, UsageError},
 };
 use smb_proto::status::NtStatus;
@@ -38,7 +43,7 @@ pub struct TreeSummary {
     pub directories: u64,
     /// Bytes of all files.
     pub bytes: u64,
-    /// Symbolic links, reparse points, devices and the like, which were left out: the paths of the first 1000.
+    /// Symbolic links, mount points, devices and the like, which were left out: the paths of the first 1000.
     pub skipped: Vec<String>,
     /// How sure every file is.
     pub level: Level,
@@ -47,8 +52,9 @@ pub struct TreeSummary {
 }
 
 /// Downloads the directory `path` of `tree` and all below it into the local directory `into`, which is made where it is not
-/// there; what is there already stays, unless a file has the same name. Each file is whole under its name or not there.
-/// Symbolic links and other reparse points are skipped.
+/// there; what is there already stays, unless a file has the same name. Each file is whole under its name or not there: until
+/// then its name is `.DIGEST.part`. Symbolic links, mount points and special files are skipped
+/// ([`Entry::is_special`](crate::Entry::is_special)).
 ///
 /// It stops at the first failure, and then, as when its future is dropped, a part of the tree is there.
 pub async fn download_tree(
@@ -62,7 +68,8 @@ pub async fn download_tree(
 }
 
 /// Uploads the local directory `from` and all below it to the directory `path` of `tree`; else as [`download_tree`]. A file
-/// that fails is incomplete on the share.
+/// that fails is incomplete on the share. With [`TransferOptions::resume`] the checkpoints of interrupted transfers are left
+/// out.
 pub async fn upload_tree(
     from: &Path,
     tree: &Tree,
@@ -82,19 +89,18 @@ pub async fn copy_tree(
     to_path: &str,
     options: &TransferOptions,
 ) -> Result<TreeSummary, Error> {
-    let from_path = from_path.trim_matches(['/', '\\']);
-    let to_path = to_path.trim_matches(['/', '\\']);
-    if from.is_same_share(to) && is_below(to_path, from_path) {
+    let (from_path, to_path) = (to_wire(from_path)?, to_wire(to_path)?);
+    if from.is_same_share(to) && is_below(&to_path, &from_path) {
         return Err(UsageError::Path("a directory cannot be copied into itself").into());
     }
-    let to = Place::Share(to.clone(), to_path.to_owned());
-    run(Place::Share(from.clone(), from_path.to_owned()), to, options).await
+    run(Place::Share(from.clone(), from_path), Place::Share(to.clone(), to_path), options).await
 }
 
+/// Of paths as they are on the wire.
 fn is_below(path: &str, above: &str) -> bool {
-    let same = path.len() >= above.len()
-        && path.get(..above.len()).is_some_and(|start| start.eq_ignore_ascii_case(above));
-    same && (above.is_empty() || matches!(path.as_bytes().get(above.len()), None | Some(b'/' | b'\\')))
+    let (path, above) = (path.to_lowercase(), above.to_lowercase());
+    let rest = path.strip_prefix(&above);
+    rest.is_some_and(|rest| above.is_empty() || rest.is_empty() || rest.starts_with('\\'))
 }
 
 /// One end of a transfer.
@@ -202,7 +208,7 @@ fn join(path: &str, name: &str) -> String {
 async fn one(from: &Place, to: &Place, job: Job, options: &TransferOptions) -> Result<Done, Error> {
     let (path, outcome) = match job {
         Job::Directory(path, lister) => {
-            let outcome = page(from, to, &path, lister).await;
+            let outcome = page(from, to, &path, lister, options.resume).await;
             (path, outcome)
         }
         Job::File(path) => {
@@ -214,7 +220,13 @@ async fn one(from: &Place, to: &Place, job: Job, options: &TransferOptions) -> R
 }
 
 /// Makes the directory, where it is the first page, and lists on.
-async fn page(from: &Place, to: &Place, path: &str, lister: Option<Lister>) -> Result<Done, Error> {
+async fn page(
+    from: &Place,
+    to: &Place,
+    path: &str,
+    lister: Option<Lister>,
+    resume: bool,
+) -> Result<Done, Error> {
     let first = lister.is_none();
     let lister = match lister {
         Some(lister) => lister,
@@ -224,7 +236,7 @@ async fn page(from: &Place, to: &Place, path: &str, lister: Option<Lister>) -> R
             lister
         }
     };
-    let (more, items) = lister.page().await?;
+    let (more, items) = lister.page(resume).await?;
     Ok(Done::Page { path: path.to_owned(), first, more, items })
 }
 
@@ -238,7 +250,7 @@ async fn file(from: &Place, to: &Place, path: &str, options: &TransferOptions) -
         }
         (Place::Share(source, _), Place::Share(target, _)) => {
             let started = Instant::now();
-            let source = source.open(&from.on_share(path)).await?;
+            let source = source.open_to_copy(&from.on_share(path)).await?;
             let target = OpenOptions::write_and_read().open(target, &to.on_share(path)).await?;
             let bytes = copy_file(&source, &target, options).await?.bytes;
             target.close().await?;
@@ -277,7 +289,7 @@ impl Place {
     async fn list(&self, path: &str) -> Result<Lister, Error> {
         match self {
             Self::Share(tree, _) => {
-                Ok(Lister::Share(Directory::open_to_empty(tree, &self.on_share(path)).await?))
+                Ok(Lister::Share(Directory::open(tree, &self.on_share(path), "*").await?))
             }
             Self::Local(_) => {
                 let path = self.on_disk(path);
@@ -312,16 +324,17 @@ impl Place {
 }
 
 impl Lister {
-    /// The next entries; the lister again where there may be more.
-    async fn page(self) -> Result<(Option<Self>, Vec<Item>), Error> {
+    /// The next entries; the lister again where there may be more. Without checkpoints where transfers are resumed.
+    async fn page(self, resume: bool) -> Result<(Option<Self>, Vec<Item>), Error> {
         match self {
             Self::Share(mut directory) => {
                 let Some(page) = directory.next_page().await? else { return Ok((None, Vec::new())) };
                 let items = page.into_iter().map(|entry| {
+                    // A name that cannot be made a path of leads nowhere.
+                    let other = entry.is_special() || entry.lossy;
                     let (metadata, name) = (entry.metadata, entry.name);
                     match () {
-                        // A name that cannot be made a path of leads nowhere.
-                        () if metadata.is_reparse_point() || entry.lossy => Item::Other(name),
+                        () if other => Item::Other(name),
                         () if metadata.is_dir() => Item::Directory(name),
                         () => Item::File(name),
                     }
@@ -332,11 +345,15 @@ impl Lister {
             Self::Local(mut listing) => {
                 let read = move || -> io::Result<_> {
                     let mut items = Vec::new();
+                    let mut more = false;
                     for entry in listing.by_ref().take(PAGE) {
-                        items.push(local_item(&entry?)?);
+                        let entry = entry?;
+                        more = true;
+                        if !(resume && is_checkpoint(&entry.path())) {
+                            items.push(local_item(&entry)?);
+                        }
                     }
-                    let more = !items.is_empty();
-                    Ok((more.then_some(Self::Local(listing)), items))
+                    Ok((more.then(|| Self::Local(listing)), items))
                 };
                 blocking(read).await.map_err(source_error)
             }
@@ -365,12 +382,12 @@ mod tests {
     #[test]
     fn below_is_by_components_and_without_case() {
         for (path, above, wanted) in [
-            ("a/b", "a", true),
-            ("A/b", "a", true),
+            ("a\\b", "a", true),
+            ("Ä\\b", "ä", true),
             ("a", "a", true),
             ("ab", "a", false),
             ("b", "a", false),
-            ("a", "a/b", false),
+            ("a", "a\\b", false),
             ("a", "", true),
         ] {
             assert_eq!(is_below(path, above), wanted, "{path} {above}");

@@ -2,16 +2,16 @@
 
 use super::Tree;
 use crate::{
-    api::{File, OpenOptions},
+    api::{File, OpenOptions, to_wire},
     core::copy::CopyLimits,
-    error::{Error, TransferError},
+    error::{Error, TransferError, UsageError},
     transfer::{Reads, TransferOptions, Writes, upload_check_size},
 };
 use smb_proto::{
     command::Command,
     error::{PeerViolation, StatusError},
     msg::{
-        CtlCode, IoctlResponse,
+        CtlCode, IoctlResponse, ShareAccess,
         fsctl::copychunk::{CopyChunkRequest, CopyChunkResponse, ResumeKeyResponse},
     },
     status::NtStatus,
@@ -37,13 +37,26 @@ pub struct Copied {
 }
 
 impl Tree {
+    /// Opens a file to copy it: for reading, and so that nobody opens it for writing meanwhile, unless somebody has already. A
+    /// target that is the same file by another name is then refused, with STATUS_SHARING_VIOLATION, before it is emptied.
+    pub async fn open_to_copy(&self, path: &str) -> Result<File, Error> {
+        let alone = OpenOptions::read().share(ShareAccess::READ | ShareAccess::DELETE);
+        match alone.open(self, path).await {
+            Err(error) if error.status() == Some(NtStatus::SHARING_VIOLATION) => self.open(path).await,
+            outcome => outcome,
+        }
+    }
+
     /// Copies the data of the file `from` to the file `to`, which is created, or emptied where it is there. The server
     /// copies, in chunks within its limits (FSCTL_SRV_COPYCHUNK_WRITE, [MS-SMB2] 3.3.5.15.6); where it refuses, the
     /// client reads and writes, and [`Copied::way`] says so. Of `options`, the limit and the progress count.
     ///
     /// On failure, or when its future is dropped, the target is incomplete, and stays.
     pub async fn copy(&self, from: &str, to: &str, options: &TransferOptions) -> Result<Copied, Error> {
-        let source = self.open(from).await?;
+        if to_wire(from)?.to_lowercase() == to_wire(to)?.to_lowercase() {
+            return Err(UsageError::Path("source and target are the same file").into());
+        }
+        let source = self.open_to_copy(from).await?;
         // Some servers want to read the target, too.
         let target = OpenOptions::write_and_read().open(self, to).await?;
         copy(&source, &target, options).await

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, TransferError, UsageError},
 };
 use smb_proto::{msg::CreateOptions, status::NtStatus};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use tokio::task::JoinSet;
 
 /// Operations under way at a time.
@@ -70,7 +70,8 @@ impl Tree {
     /// Removes the directory at `path` and all below it. Symbolic links and other reparse points are removed, never
     /// followed. Some 32 operations are under way at a time. What vanishes meanwhile is no error.
     ///
-    /// It stops at the first failure, and then, as when its future is dropped, a part of the tree is left.
+    /// It stops at the first failure, and then, as when its future is dropped, a part of the tree is left. The error is
+    /// [`TransferError::In`] once something may have been removed, and names the entry.
     pub async fn remove_dir_all(&self, path: &str) -> Result<Removed, Error> {
         let wire = to_wire(path)?;
         if wire.is_empty() {
@@ -81,18 +82,38 @@ impl Tree {
             self.remove(&wire, CreateOptions::NONE).await?;
             return Ok(Removed { files: 1, directories: 0 });
         }
-        let mut removal = Removal::new(wire);
+        let mut removal = Removal::new(wire.clone());
         let mut under_way = JoinSet::new();
         loop {
             while under_way.len() < AT_ONCE {
                 let Some(job) = removal.jobs.pop() else { break };
-                under_way.spawn(run(self.clone(), removal.path_of(&job), job));
+                under_way.spawn(named(self.clone(), removal.path_of(&job), job, wire.len()));
             }
             match under_way.join_next().await {
                 Some(done) => removal.done(done.unwrap_or(Err(TransferError::Worker.into()))?)?,
                 None => return Ok(removal.removed),
             }
         }
+    }
+}
+
+/// Does a job; an error says where, from the top on, whose path has `top` bytes.
+async fn named(tree: Tree, path: String, job: Job, top: usize) -> Result<Done, Error> {
+    let first = matches!(job, Job::List(_, None)) && path.len() == top;
+    let place = match &job {
+        Job::Remove(_, name, _) => format!("{path}\\{name}"),
+        Job::List(..) | Job::Finish(..) => path.clone(),
+    };
+    let named = |error| {
+        if first {
+            return error;
+        }
+        let path = place.get(top..).unwrap_or_default().trim_start_matches('\\').replace('\\', "/");
+        TransferError::In { path, error: Arc::new(error) }.into()
+    };
+    match run(tree, path, job).await {
+        Ok(Done::NotEmpty(id, error)) => Ok(Done::NotEmpty(id, named(error))),
+        outcome => outcome.map_err(named),
     }
 }
 

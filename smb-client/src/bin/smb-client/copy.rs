@@ -6,15 +6,19 @@ use crate::{
     url::Url,
 };
 use smb_client::{
-    File, OpenOptions, Tree,
+    Error, Executed, File, OpenOptions, Tree,
     transfer::{
         FileSource, ReaderSource, Source, Summary, WriterSink, download, download_to, download_tree, part_of,
         upload, upload_file, upload_tree,
     },
 };
-use smb_proto::msg::{Access, CreateDisposition};
+use smb_proto::{
+    command::Command,
+    msg::{Access, CreateDisposition},
+};
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -80,12 +84,15 @@ async fn put_tree(common: &Common, from: &Path, url: &Url) -> Result<(), Failure
     Ok(())
 }
 
-/// Tells that a part may be there, unless nothing was begun.
-pub fn incomplete(error: smb_client::Error, url: &Url) -> Failure {
-    let begun =
-        matches!(error, smb_client::Error::Transfer(_)) || error.executed() == smb_client::Executed::Maybe;
+/// Tells that a part may be there, unless nothing was begun: all that comes after the target's CREATE may have emptied it.
+pub fn incomplete(error: Error, url: &Url) -> Failure {
+    let begun = match &error {
+        Error::Status(refused) => !matches!(refused.command, Command::CREATE | Command::TREE_CONNECT),
+        Error::OpenLost(_) => true,
+        error => error.executed() == Executed::Maybe,
+    };
     let failure = Failure::from(error);
-    if begun { failure.leaving(format!("{url} is incomplete")) } else { failure }
+    if begun { failure.begun(format!("{url} is incomplete")) } else { failure }
 }
 
 /// The URL, or `name` in it where it is a directory.
@@ -187,10 +194,27 @@ async fn to_stream(common: &Common, remote: &File, file: &Path, bar: &Bar) -> Re
         return Err(Failure::Usage("--verify readback needs a file that can be read again".to_owned()));
     }
     let options = common.transfer(&bar.progress);
+    let failed = |error| Failure::Local(file.to_owned(), error);
     if is_stdio(file) {
-        return Ok(download(remote, &mut WriterSink(tokio::io::stdout()), &options).await?);
+        let done = download(remote, &mut WriterSink(tokio::io::stdout()), &options).await?;
+        #[cfg(unix)]
+        {
+            let output = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned().map_err(failed)?;
+            durable(&fs::File::from(output)).map_err(failed)?;
+        }
+        return Ok(done);
     }
-    let local = tokio::fs::OpenOptions::new().write(true).open(file).await;
-    let local = local.map_err(|error| Failure::Local(file.to_owned(), error))?;
-    Ok(download(remote, &mut WriterSink(local), &options).await?)
+    let local = fs::OpenOptions::new().write(true).open(file).map_err(failed)?;
+    let writer = tokio::fs::File::from_std(local.try_clone().map_err(failed)?);
+    let done = download(remote, &mut WriterSink(writer), &options).await?;
+    durable(&local).map_err(failed)?;
+    Ok(done)
+}
+
+/// Makes what was written to a device, or to a file behind standard output, durable. A pipe or a terminal holds nothing.
+fn durable(file: &fs::File) -> std::io::Result<()> {
+    match file.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        outcome => outcome,
+    }
 }

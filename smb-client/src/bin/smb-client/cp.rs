@@ -27,11 +27,11 @@ pub async fn cp(common: &Common, from: &Url, to: &Url, recursive: bool) -> Resul
         drop(bar);
         tree_summary(common, "cp", &from.to_string(), &outcome.map_err(|error| incomplete(error, to))?);
     } else {
-        if from.is_same_share(to) && from.path.eq_ignore_ascii_case(&to.path) {
+        if from.is_same_share(to) && from.is_same_path(to) {
             return Err(Failure::Usage("source and target are the same file".to_owned()));
         }
         let started = Instant::now();
-        let file = source.open(&from.path).await?;
+        let file = source.open_to_copy(&from.path).await?;
         let copy = OpenOptions::write_and_read().open(&target, &to.path).await?;
         let outcome = copy_file(&file, &copy, &options).await;
         drop(bar);

@@ -7,7 +7,7 @@ use crate::{
     url::Url,
 };
 use serde_json::{Value, json};
-use smb_client::{Entry, Error, Metadata, Tree};
+use smb_client::{Error, Metadata, Tree};
 use smb_proto::{
     rpc::srvsvc::{ShareInfo, ShareKind},
     status::NtStatus,
@@ -22,29 +22,34 @@ pub async fn ls(common: &Common, url: &Url) -> Result<(), Failure> {
         _ => (url.path.as_str(), "*"),
     };
     let entries = match tree.read_dir_matching(directory, pattern).await {
-        Ok(directory) => directory.collect().await?,
-        Err(error) if error.status() == Some(NtStatus::NOT_A_DIRECTORY) => return stat(common, url).await,
+        Ok(directory) => {
+            let entries = directory.collect().await?.into_iter();
+            entries.map(|entry| (entry.name, entry.metadata)).collect()
+        }
+        Err(error) if error.status() == Some(NtStatus::NOT_A_DIRECTORY) => {
+            vec![(url.name().unwrap_or_default().to_owned(), tree.metadata(&url.path).await?)]
+        }
         Err(error) => return Err(error.into()),
     };
     if common.json {
-        let list: Vec<Value> = entries.iter().map(|entry| describe(&entry.name, &entry.metadata)).collect();
+        let list: Vec<Value> = entries.iter().map(|(name, metadata)| describe(name, metadata)).collect();
         println!("{}", Value::from(list));
     } else {
-        entries.iter().for_each(show);
+        entries.iter().for_each(|(name, metadata)| show(name, metadata));
     }
     session.log_off().await;
     Ok(())
 }
 
-fn show(entry: &Entry) {
-    let kind = match &entry.metadata {
+fn show(name: &str, metadata: &Metadata) {
+    let kind = match metadata {
         metadata if metadata.is_reparse_point() => 'l',
         metadata if metadata.is_dir() => 'd',
         _ => '-',
     };
-    let slash = if entry.metadata.is_dir() { "/" } else { "" };
-    let time = entry.metadata.modified().map_or_else(|| "-".to_owned(), date);
-    println!("{kind} {:>14}  {time}  {}{slash}", entry.metadata.size, printable(&entry.name));
+    let slash = if metadata.is_dir() { "/" } else { "" };
+    let time = metadata.modified().map_or_else(|| "-".to_owned(), date);
+    println!("{kind} {:>14}  {time}  {}{slash}", metadata.size, printable(name));
 }
 
 pub async fn stat(common: &Common, url: &Url) -> Result<(), Failure> {

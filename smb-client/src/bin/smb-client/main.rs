@@ -20,7 +20,7 @@ use report::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refused(&error));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -43,6 +43,19 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Says what is wrong with the arguments, without the password that a URL among them may have.
+fn refused(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let mut text = error.render().to_string();
+    for argument in std::env::args() {
+        text = text.replace(&argument, &url::without_password(&argument));
+    }
+    eprint!("{text}");
+    std::process::exit(error.exit_code());
 }
 
 async fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -17,7 +17,12 @@ pub enum Failure {
     Local(PathBuf, io::Error),
     Usage(String),
     Unreached(String),
-    Incomplete(String, Box<Failure>),
+    /// What is left of a transfer; whether the server may have done a part of what was asked.
+    Incomplete {
+        left: String,
+        begun: bool,
+        failure: Box<Failure>,
+    },
     Interrupted,
 }
 
@@ -30,10 +35,14 @@ impl Failure {
     fn json(&self) -> serde_json::Value {
         let error = match self {
             Self::Smb(error) => Some(error),
-            Self::Incomplete(_, inner) => return inner.json_of(&self.to_string()),
+            Self::Incomplete { begun, failure, .. } => return failure.json_of(&self.to_string(), *begun),
             _ => None,
         };
-        let executed = error.is_none_or(|error| error.executed() == Executed::No).then_some(false);
+        let nothing = match error {
+            Some(error) => error.executed() == Executed::No,
+            None => !matches!(self, Self::Interrupted),
+        };
+        let executed = nothing.then_some(false);
         json!({
             "error": self.to_string(), "executed": executed,
             "status": error.and_then(Error::status).map(|status| format!("{status:?}")),
@@ -41,8 +50,11 @@ impl Failure {
         })
     }
 
-    fn json_of(&self, text: &str) -> serde_json::Value {
+    fn json_of(&self, text: &str, begun: bool) -> serde_json::Value {
         let mut value = self.json();
+        if begun && let Some(executed) = value.get_mut("executed") {
+            *executed = serde_json::Value::Null;
+        }
         if let Some(error) = value.get_mut("error") {
             *error = text.into();
         }
@@ -59,9 +71,14 @@ impl Failure {
         }
     }
 
-    /// Tells what is left of a transfer that failed.
+    /// Tells what is left here of a transfer that failed.
     pub fn leaving(self, what: impl Into<String>) -> Self {
-        Self::Incomplete(what.into(), Box::new(self))
+        Self::Incomplete { left: what.into(), begun: false, failure: Box::new(self) }
+    }
+
+    /// Tells what is left at the server.
+    pub fn begun(self, what: impl Into<String>) -> Self {
+        Self::Incomplete { left: what.into(), begun: true, failure: Box::new(self) }
     }
 }
 
@@ -77,7 +94,7 @@ impl std::fmt::Display for Failure {
             Self::Smb(error) => write!(f, "{error}{}", hint(error)),
             Self::Local(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Usage(text) | Self::Unreached(text) => f.write_str(text),
-            Self::Incomplete(left, failure) => write!(f, "{failure}\nsmb-client: {left}"),
+            Self::Incomplete { left, failure, .. } => write!(f, "{failure}\nsmb-client: {left}"),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -56,6 +56,15 @@ impl Url {
         self.is_same_server(other) && self.share.eq_ignore_ascii_case(&other.share)
     }
 
+    /// Whether both paths lead to the same place, as far as their spelling tells.
+    pub fn is_same_path(&self, other: &Self) -> bool {
+        let components = |url: &Self| {
+            let named = url.path.split(['/', '\\']).filter(|name| !matches!(*name, "" | "."));
+            named.map(str::to_lowercase).collect::<Vec<_>>()
+        };
+        components(self) == components(other)
+    }
+
     /// The last component of the path; none at the share's root.
     pub fn name(&self) -> Option<&str> {
         self.path.rsplit(['/', '\\']).find(|name| !name.is_empty() && *name != "..")
@@ -66,6 +75,16 @@ impl Url {
         let path = self.path.trim_end_matches(['/', '\\']);
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
         Self { path, ..self.clone() }
+    }
+}
+
+/// What may be a URL, whole or not, without its password.
+pub fn without_password(text: &str) -> String {
+    let start = text.find("://").map_or(0, |at| at.saturating_add(3));
+    let (scheme, rest) = text.split_at_checked(start).unwrap_or_default();
+    match rest.rsplit_once('@').map(|(account, place)| (account.split_once(':'), place)) {
+        Some((Some((user, _)), place)) => format!("{scheme}{user}:…@{place}"),
+        _ => text.to_owned(),
     }
 }
 
