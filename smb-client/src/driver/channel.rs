@@ -184,11 +184,20 @@ impl Channel {
     }
 
     /// The server says that the session is over: nothing new is asked here. What is under way is still answered, each request
-    /// by a word of its own.
+    /// by a word of its own; the last ends the connection.
     pub fn retire(&self, error: Error) {
         tracing::debug!(%error, "channel retired");
         // The first reason is as good as any other.
         let _ = self.retired.set(error);
+        self.end_retired();
+    }
+
+    pub(super) fn end_retired(&self) {
+        if let Some(error) = self.retired.get()
+            && self.table().outstanding() == 0
+        {
+            self.end(error.clone());
+        }
     }
 
     /// Whether it can be used, as far as is known.

@@ -128,7 +128,10 @@ impl Channel {
             key.verify(&mut message).map_err(|_| PeerViolation::BadSignature(header.command))?;
         }
         match self.take(&header)? {
-            Answer::Final(slot) => self.deliver(slot, header, message),
+            Answer::Final(slot) => {
+                self.deliver(slot, header, message);
+                self.end_retired();
+            }
             Answer::Interim => tracing::trace!(mid = header.message_id, "interim answer"),
             Answer::Unsolicited => tracing::debug!(command = ?header.command, "unsolicited message"),
         }
