@@ -35,7 +35,8 @@ pub(crate) struct Options {
     pub signing: Signing,
     pub encryption: Encryption,
     pub timeout: Duration,
-    pub credits: u16,
+    /// `None`: what the window needs.
+    pub credits: Option<u16>,
     pub placement_threshold: usize,
     pub keep_alive: Duration,
     pub reconnect: Duration,
@@ -56,7 +57,7 @@ impl Default for Options {
             signing: Signing::default(),
             encryption: Encryption::default(),
             timeout: Duration::from_secs(60),
-            credits: 1024,
+            credits: None,
             placement_threshold: 8192,
             keep_alive: Duration::from_secs(60),
             reconnect: Duration::from_secs(10),
@@ -66,7 +67,19 @@ impl Default for Options {
     }
 }
 
+/// Credits besides those that a full window takes: for what is asked meanwhile.
+const BESIDES: usize = 64;
+/// More than servers grant.
+const MOST_CREDITS: u16 = 8192;
+
 impl Options {
+    /// Credits to strive for.
+    pub fn credits(&self) -> u16 {
+        let paid = usize::try_from(smb_proto::credit::max_payload(1)).unwrap_or(usize::MAX);
+        let wanted = self.window.div_ceil(paid).saturating_add(BESIDES);
+        self.credits.unwrap_or_else(|| u16::try_from(wanted).unwrap_or(MOST_CREDITS).min(MOST_CREDITS))
+    }
+
     /// Whether the options go together.
     pub fn check(&self) -> Result<(), UsageError> {
         let wrong = |option, rule| Err(UsageError::Option { option, rule });
@@ -83,5 +96,19 @@ impl Options {
             return wrong("timeout", "must not be zero");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credits_follow_the_window_unless_they_are_set() {
+        let credits = |window, credits| Options { window, credits, ..Options::default() }.credits();
+        assert_eq!(credits(64 << 20, None), 1024 + 64);
+        assert_eq!(credits(1, None), 65);
+        assert_eq!(credits(usize::MAX, None), 8192);
+        assert_eq!(credits(64 << 20, Some(3)), 3);
     }
 }

@@ -144,10 +144,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Credits to strive for, each worth 64 KiB under way; 1024 by default.
+    /// Credits to strive for, each worth 64 KiB under way; by default what [`window`](Self::window) needs, 8192 at most, and some
+    /// more.
     #[must_use]
     pub fn credits(mut self, credits: u16) -> Self {
-        self.options.credits = credits;
+        self.options.credits = Some(credits);
         self
     }
 
@@ -175,8 +176,9 @@ impl ClientBuilder {
         self
     }
 
-    /// The most bytes one transfer keeps under way, and so the memory it takes; 64 MiB by default. Within that, and within
-    /// the credits, what is under way follows the measured bandwidth and delay.
+    /// The most bytes one transfer keeps under way, and so the memory it takes; 64 MiB by default, which is enough
+    /// for 10 Gbit/s over 50 ms. Within that what is under way follows the measured bandwidth and delay, as far as the server
+    /// grants credits for it.
     #[must_use]
     pub fn window(mut self, bytes: usize) -> Self {
         self.options.window = bytes;

@@ -53,7 +53,7 @@ pub(crate) async fn connect(transport: Box<dyn Transport>, login: Login<'_>) -> 
         transport,
         ChannelOptions {
             timeout: options.timeout,
-            credits: options.credits,
+            credits: options.credits(),
             placement_threshold: options.placement_threshold,
             keep_alive: options.keep_alive,
         },

@@ -93,7 +93,7 @@ impl Channel {
 
     /// An upper bound of the payload bytes under way, from the credits that pay for them.
     fn in_flight(&self) -> u64 {
-        let spent = u64::from(self.options.credits)
+        let spent = u64::from(self.largest_charge())
             .saturating_sub(self.credits.available_permits().try_into().unwrap_or(0));
         if self.multi_credit() { spent.saturating_mul(smb_proto::credit::max_payload(1).into()) } else { 0 }
     }
