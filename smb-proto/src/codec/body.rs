@@ -28,9 +28,10 @@ impl<'a> Body<'a> {
         Ok(Self { message, floor: u64::from(len32(HEADER_LEN)) + u64::from(size) })
     }
 
-    /// A structure that is not an SMB2 message but has offsets from its own first byte too (NTLM).
-    pub(crate) const fn over(structure: &'a [u8]) -> Self {
-        Self { message: structure, floor: 0 }
+    /// A structure that is not an SMB2 message but has offsets from its own first byte too (NTLM). None leads into the
+    /// `header` bytes it begins with; 0 for a buffer that has no fixed part.
+    pub(crate) fn over(structure: &'a [u8], header: usize) -> Self {
+        Self { message: structure, floor: u64::from(len32(header)) }
     }
 
     /// The bytes behind the header: StructureSize first.

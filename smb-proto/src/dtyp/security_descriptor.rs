@@ -340,10 +340,7 @@ impl Control {
 
 /// What lies at `offset`: not the header.
 fn part(bytes: &[u8], offset: u32) -> Result<&[u8], ParseError> {
-    if usize::try_from(offset).is_ok_and(|offset| offset < HEADER) {
-        return Err(ParseError::Value { what: "offset in a security descriptor", value: offset.into() });
-    }
-    Body::over(bytes).slice_from(WHAT, offset)
+    Body::over(bytes, HEADER).slice_from(WHAT, offset)
 }
 
 /// What the parts stand for: backup and restore for all.

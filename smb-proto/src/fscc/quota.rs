@@ -116,7 +116,7 @@ impl QueryQuotaInfo {
             let (_, list) = fixed(QUERY, buffer, take(size(list_len)))?;
             QuotaScope::Of(wanted(list)?)
         } else if start_len != 0 {
-            QuotaScope::From(Sid::parse(Body::over(buffer).slice_at(QUERY, start_at, start_len)?)?)
+            QuotaScope::From(Sid::parse(Body::over(buffer, 0).slice_at(QUERY, start_at, start_len)?)?)
         } else {
             QuotaScope::All
         };

@@ -78,7 +78,7 @@ impl SymlinkError {
         }
         let (path, (at, len, print_at, print_len, flags)) =
             fixed(WHAT, rest, (le_u16, le_u16, le_u16, le_u16, le_u32))?;
-        let path = Body::over(path);
+        let path = Body::over(path, 0);
         Ok(Self {
             unparsed_path_length,
             substitute_name: utf16::decode(WHAT, path.slice_at(WHAT, at, len)?)?,
@@ -128,7 +128,7 @@ impl ShareRedirect {
             addresses.extend(Self::address(kind, address));
             rest = behind;
         }
-        let name = Body::over(data).slice_at(WHAT, name_at, name_len)?;
+        let name = Body::over(data, REDIRECT_FIXED).slice_at(WHAT, name_at, name_len)?;
         Ok(Self { resource_name: utf16::decode(WHAT, name)?, addresses })
     }
 
@@ -280,6 +280,9 @@ mod tests {
         let data = check(NtStatus::BAD_NETWORK_NAME, &[redirect], true);
         assert_eq!(data[8..32], hex("30000000 03000000 48000000 0a000000 0000 0000 02000000"));
         assert_eq!(data[32..44], hex("01000000 00000000 c0000207"));
+        let mut inside = ErrorResponse { context_count: 1, data };
+        inside.data[16] = 20;
+        assert!(inside.statements(NtStatus::BAD_NETWORK_NAME).is_err(), "a name in the fixed part");
         let status = NtStatus::BUFFER_TOO_SMALL;
         assert_eq!(check(status, &[ErrorStatement::BufferTooSmall(77)], false), hex("4d000000"));
         assert!(ErrorResponse::default().statements(status).unwrap().is_empty());

@@ -86,7 +86,7 @@ impl RdmaTransform {
             fixed(WHAT, bytes, (le_u16, le_u16, le_u32, le_u16, le_u16, le_u32))?;
         let (_, transforms) = fixed(WHAT, rest, count(RdmaCryptoTransform::parse, number.into()))?;
         let descriptors =
-            match Body::over(bytes).slice_at(WHAT, offset, if channel == 0 { 0 } else { len })? {
+            match Body::over(bytes, FIXED).slice_at(WHAT, offset, if channel == 0 { 0 } else { len })? {
                 [] => Vec::new(),
                 descriptors => BufferDescriptor::parse_all(descriptors)?,
             };
@@ -140,7 +140,10 @@ mod tests {
             transforms: Vec::new(),
         };
         let wire = hex("1000 1000 02000000 0000 0000 00000000  0100000000000000 02000000 03000000");
-        check_buffer!(RdmaTransform, request, wire);
+        check_buffer!(RdmaTransform, request, wire.clone());
+        let mut inside = wire;
+        inside[0] = 8;
+        assert!(RdmaTransform::parse(&inside).is_err(), "descriptors in the header");
         let signing = RdmaCryptoTransform {
             kind: RdmaTransformType::SIGNING,
             signature: vec![0xaa; 16],

@@ -10,6 +10,8 @@ use crate::{
 use bytes::BufMut;
 
 const SIGNATURE: [u8; 8] = *b"NTLMSSP\0";
+/// What every message begins with: the signature and MessageType.
+const HEADER: usize = 12;
 
 /// Whether a token is an NTLM message that stands alone, without SPNEGO around it.
 pub fn is_ntlmssp(token: &[u8]) -> bool {
@@ -81,7 +83,7 @@ impl Field {
     }
 
     pub(super) fn bytes<'a>(&self, what: &'static str, message: &'a [u8]) -> Result<&'a [u8], ParseError> {
-        Body::over(message).slice_at(what, self.offset, self.len)
+        Body::over(message, HEADER).slice_at(what, self.offset, self.len)
     }
 }
 

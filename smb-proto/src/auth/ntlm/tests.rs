@@ -97,6 +97,17 @@ fn authenticate_message() {
 }
 
 #[test]
+fn payload_does_not_lie_in_front_of_the_fields() {
+    let mut message = hex(AUTHENTICATE);
+    for offset in [0, 8, 11] {
+        // The offset of UserName.
+        message[40] = offset;
+        let refused = Authenticate::parse(&message);
+        assert!(matches!(refused, Err(crate::error::ParseError::Overlap { fixed: 12, .. })), "{offset}");
+    }
+}
+
+#[test]
 fn sign_and_seal_keys_and_signature() {
     // 4.2.4.4. The example seals 18 bytes first, so its checksum is encrypted with later bytes of the key
     // stream than ours, which stand at its beginning: check both.

@@ -5,7 +5,7 @@
 
 use crate::{
     codec::{
-        chain,
+        Body, chain,
         num::{fixed, le_u16, le_u32, le_u64, len16, len32, pad8},
     },
     error::ParseError,
@@ -53,19 +53,14 @@ impl CreateContext {
 
     fn parse(record: &[u8]) -> Result<Self, ParseError> {
         const WHAT: &str = "create context";
-        let (_, (_next, name_offset, name_len, _, data_offset, data_len)) =
+        let (_, (next, name_offset, name_len, _, data_offset, data_len)) =
             fixed(WHAT, record, (le_u32, le_u16, le_u16, le_u16, le_u16, le_u32))?;
-        let part = |offset: u16, len: u32| {
-            let start = usize::from(offset);
-            let part = if len == 0 {
-                Some([].as_slice())
-            } else {
-                usize::try_from(len).ok().and_then(|len| record.get(start..start.checked_add(len)?))
-            };
-            let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
-            part.ok_or(ParseError::Bounds { what: WHAT, offset: offset.into(), len: len.into(), size })
-        };
-        Ok(Self::new(part(name_offset, name_len.into())?, part(data_offset, data_len)?))
+        if next & 7 != 0 {
+            return Err(ParseError::Value { what: "Next of a create context", value: next.into() });
+        }
+        let body = Body::over(record, HEADER);
+        let name = body.slice_at(WHAT, name_offset, name_len)?;
+        Ok(Self::new(name, body.slice_at(WHAT, data_offset, data_len)?))
     }
 
     fn emit(&self, next: usize, out: &mut impl BufMut) {
@@ -199,6 +194,42 @@ pub(crate) mod tests {
         for timestamp in [None, Some(FileTime(5))] {
             let request = MaximalAccessRequest { timestamp };
             assert_eq!(MaximalAccessRequest::parse(&request.context().data).unwrap(), request);
+        }
+    }
+
+    /// One context of name and data, without padding behind it.
+    fn one() -> Vec<u8> {
+        let mut wire = Vec::new();
+        emit_all(&[CreateContext::new(b"MxAc", [7; 8])], &mut wire);
+        wire
+    }
+
+    #[test]
+    fn name_and_data_do_not_lie_in_the_header() {
+        for (field, what) in [(4, "name"), (10, "data")] {
+            for offset in [0, 8, 15] {
+                let mut wire = one();
+                wire[field] = offset;
+                let refused = parse_all(&wire);
+                assert!(matches!(refused, Err(ParseError::Overlap { fixed: 16, .. })), "{what} at {offset}");
+            }
+        }
+        let mut nothing = one();
+        nothing[10..16].fill(0);
+        assert_eq!(
+            parse_all(&nothing).unwrap(),
+            [CreateContext::new(b"MxAc", [])],
+            "absent data has no place"
+        );
+    }
+
+    #[test]
+    fn contexts_begin_at_multiples_of_eight() {
+        let chain = |next: u8| [&[next], &one()[1..], &vec![0; usize::from(next) - 32], &one()].concat();
+        assert_eq!(parse_all(&chain(32)).unwrap().len(), 2);
+        assert_eq!(parse_all(&chain(40)).unwrap().len(), 2);
+        for next in [33, 36] {
+            assert!(parse_all(&chain(next)).is_err(), "{next}");
         }
     }
 

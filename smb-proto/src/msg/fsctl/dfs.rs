@@ -266,7 +266,7 @@ fn put_all(out: &mut Vec<u8>, numbers: &[u16]) {
 
 /// The terminated name at `offset` of an entry.
 fn at(entry: &[u8], offset: u16) -> Result<String, ParseError> {
-    terminated(WHAT, Body::over(entry).slice_from(WHAT, offset.into())?)
+    terminated(WHAT, Body::over(entry, 0).slice_from(WHAT, offset.into())?)
 }
 
 impl ReferralResponse {

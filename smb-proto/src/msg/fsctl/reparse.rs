@@ -48,7 +48,7 @@ pub enum ReparsePoint {
 
 /// The two names at their offsets in the path buffer.
 fn names(buffer: &[u8], at: (u16, u16), print_at: (u16, u16)) -> Result<(String, String), ParseError> {
-    let buffer = Body::over(buffer);
+    let buffer = Body::over(buffer, 0);
     let name = |(offset, len): (u16, u16)| utf16::decode(WHAT, buffer.slice_at(WHAT, offset, len)?);
     Ok((name(at)?, name(print_at)?))
 }
