@@ -1,6 +1,7 @@
 //! What IOCTL carries: the structures of the FSCTLs; the extra data of errors; the transforms of data placed by RDMA. The
 //! first byte chooses which.
 
+use crate::bounded;
 use smb_proto::{
     error::ParseError,
     msg::{
@@ -41,7 +42,7 @@ pub fn run(data: &[u8]) {
         2 => check!(bytes, StreamCommit),
         3 => check!(bytes, CopyChunkRequest),
         4 => check!(bytes, ReferralRequest),
-        5 => check!(bytes, ReferralResponse),
+        5 => referrals(bytes),
         6 => crate::fixed_point!(bytes, NetworkInterface::parse_all, |all: &Vec<_>| {
             NetworkInterface::to_bytes(all)
         }),
@@ -66,6 +67,14 @@ pub fn run(data: &[u8]) {
         20 => errors(bytes),
         21 => assert_eq!(SetSparse::parse(&SetSparse::parse(bytes).to_bytes()), SetSparse::parse(bytes)),
         _ => {}
+    }
+}
+
+/// Entries may share their strings. Each gets its own where they are written, and together they may not fit.
+fn referrals(bytes: &[u8]) {
+    let read = bounded::within(bounded::for_input(bytes.len()), || ReferralResponse::parse(bytes));
+    if read.is_ok_and(|response| response.to_bytes().len() <= 0xffff) {
+        check!(bytes, ReferralResponse);
     }
 }
 

@@ -126,9 +126,42 @@ const V2_LEN: usize = 22;
 const V3_LEN: usize = 34;
 const V3_LIST_LEN: usize = 18;
 
+/// What the names of a response may hold, for each of its bytes: a hundred entries that share all their strings, with a
+/// path of 260 characters, take 22.
+const HELD: usize = 24;
+
+/// The memory left for the names of a response. Entries may share their strings, so the bytes of the response alone do
+/// not bound what they become.
+struct Room {
+    left: usize,
+    limit: usize,
+}
+
+impl Room {
+    const fn of(output: &[u8]) -> Self {
+        let limit = output.len().saturating_mul(HELD);
+        Self { left: limit, limit }
+    }
+
+    /// The terminated name at `offset` of an entry.
+    fn at(&mut self, entry: &[u8], offset: u16) -> Result<String, ParseError> {
+        self.name(Body::over(entry, 0).slice_from(WHAT, offset.into())?)
+    }
+
+    /// The terminated name that `bytes` begin with.
+    fn name(&mut self, bytes: &[u8]) -> Result<String, ParseError> {
+        let name = terminated(WHAT, bytes)?;
+        let takes = name.len() + size_of::<String>();
+        let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
+        let len = u64::try_from(self.limit - self.left + takes).unwrap_or(u64::MAX);
+        self.left = self.left.checked_sub(takes).ok_or(ParseError::TooLarge { what: WHAT, len, limit })?;
+        Ok(name)
+    }
+}
+
 impl Referral {
     /// Reads the entry that `entry` begins with, whose offsets count from its first byte. Returns it with its size.
-    fn parse(entry: &[u8]) -> Result<(Self, usize), ParseError> {
+    fn parse(entry: &[u8], room: &mut Room) -> Result<(Self, usize), ParseError> {
         let (rest, (version, size, server_type, entry_flags)) =
             fixed(WHAT, entry, (le_u16, le_u16, le_u16, le_u16))?;
         if usize::from(size) < HEADER {
@@ -139,32 +172,37 @@ impl Referral {
                 let own = entry.get(HEADER..size.into()).ok_or(ParseError::Truncated { what: WHAT })?;
                 Self::ShareName { server_type, share_name: terminated(WHAT, own)? }
             }
-            2 => Self::parse_v2(entry, rest, server_type, entry_flags)?,
+            2 => Self::parse_v2(entry, rest, (server_type, entry_flags), room)?,
             3 | 4 if entry_flags & NAME_LIST != 0 => {
-                Self::parse_list(entry, rest, (version, server_type, entry_flags))?
+                Self::parse_list(entry, rest, (version, server_type, entry_flags), room)?
             }
-            3 | 4 => Self::parse_v3(entry, rest, (version, server_type, entry_flags))?,
+            3 | 4 => Self::parse_v3(entry, rest, (version, server_type, entry_flags), room)?,
             other => return Err(ParseError::Value { what: WHAT, value: other.into() }),
         };
         Ok((referral, size.into()))
     }
 
-    fn parse_v2(entry: &[u8], rest: &[u8], server_type: u16, entry_flags: u16) -> Result<Self, ParseError> {
+    fn parse_v2(entry: &[u8], rest: &[u8], head: (u16, u16), room: &mut Room) -> Result<Self, ParseError> {
         let (_, (proximity, time_to_live, path, alternate, address)) =
             fixed(WHAT, rest, (le_u32, le_u32, le_u16, le_u16, le_u16))?;
         Ok(Self::Target {
             version: 2,
-            server_type,
-            entry_flags,
+            server_type: head.0,
+            entry_flags: head.1,
             proximity,
             time_to_live,
-            dfs_path: at(entry, path)?,
-            alternate_path: at(entry, alternate)?,
-            network_address: at(entry, address)?,
+            dfs_path: room.at(entry, path)?,
+            alternate_path: room.at(entry, alternate)?,
+            network_address: room.at(entry, address)?,
         })
     }
 
-    fn parse_v3(entry: &[u8], rest: &[u8], head: (u16, u16, u16)) -> Result<Self, ParseError> {
+    fn parse_v3(
+        entry: &[u8],
+        rest: &[u8],
+        head: (u16, u16, u16),
+        room: &mut Room,
+    ) -> Result<Self, ParseError> {
         let (_, (time_to_live, path, alternate, address)) =
             fixed(WHAT, rest, (le_u32, le_u16, le_u16, le_u16))?;
         Ok(Self::Target {
@@ -173,20 +211,27 @@ impl Referral {
             entry_flags: head.2,
             proximity: 0,
             time_to_live,
-            dfs_path: at(entry, path)?,
-            alternate_path: at(entry, alternate)?,
-            network_address: at(entry, address)?,
+            dfs_path: room.at(entry, path)?,
+            alternate_path: room.at(entry, alternate)?,
+            network_address: room.at(entry, address)?,
         })
     }
 
-    fn parse_list(entry: &[u8], rest: &[u8], head: (u16, u16, u16)) -> Result<Self, ParseError> {
+    fn parse_list(
+        entry: &[u8],
+        rest: &[u8],
+        head: (u16, u16, u16),
+        room: &mut Room,
+    ) -> Result<Self, ParseError> {
         let (_, (time_to_live, special, number, expanded)) =
             fixed(WHAT, rest, (le_u32, le_u16, le_u16, le_u16))?;
         let mut expanded_names = Vec::new();
-        let mut offset = expanded;
+        // One behind the other: only the first has an offset.
+        let mut names =
+            if number == 0 { &[][..] } else { Body::over(entry, 0).slice_from(WHAT, expanded.into())? };
         for _ in 0..number {
-            let name = at(entry, offset)?;
-            offset = offset.saturating_add(len16(utf16::encoded_len(&name) + 2));
+            let name = room.name(names)?;
+            names = names.get(utf16::encoded_len(&name) + 2..).unwrap_or_default();
             expanded_names.push(name);
         }
         Ok(Self::NameList {
@@ -194,7 +239,7 @@ impl Referral {
             server_type: head.1,
             entry_flags: head.2,
             time_to_live,
-            special_name: at(entry, special)?,
+            special_name: room.at(entry, special)?,
             expanded_names,
         })
     }
@@ -264,25 +309,21 @@ fn put_all(out: &mut Vec<u8>, numbers: &[u16]) {
     numbers.iter().for_each(|number| out.put_u16_le(*number));
 }
 
-/// The terminated name at `offset` of an entry.
-fn at(entry: &[u8], offset: u16) -> Result<String, ParseError> {
-    terminated(WHAT, Body::over(entry, 0).slice_from(WHAT, offset.into())?)
-}
-
 impl ReferralResponse {
     /// Reads the IOCTL's output.
     pub fn parse(output: &[u8]) -> Result<Self, ParseError> {
         let (mut rest, (path_consumed, number, flags)) = fixed(WHAT, output, (le_u16, le_u16, le_u32))?;
-        let mut referrals = Vec::new();
+        let (mut referrals, mut room) = (Vec::new(), Room::of(output));
         for _ in 0..number {
-            let (referral, size) = Referral::parse(rest)?;
+            let (referral, size) = Referral::parse(rest, &mut room)?;
             referrals.push(referral);
             rest = rest.get(size..).ok_or(ParseError::Truncated { what: WHAT })?;
         }
         Ok(Self { path_consumed, flags: ReferralFlags(flags), referrals })
     }
 
-    /// The IOCTL's output: the entries, then their strings.
+    /// The IOCTL's output: the entries, then their strings. Those that begin over 65,535 bytes behind their entry are not
+    /// found by the reader: so many do not fit.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.put_u16_le(self.path_consumed);
@@ -354,6 +395,45 @@ mod tests {
             referrals: vec![share, target(2), target(3), target(4), list],
         };
         check_buffer!(ReferralResponse, response.clone(), response.to_bytes());
+    }
+
+    /// `entries` name lists of `number` names each, all at the same place: the zeros behind them.
+    fn shared_lists(entries: u16, number: u16, zeros: usize) -> Vec<u8> {
+        let mut wire = Vec::new();
+        put_all(&mut wire, &[0, entries, 0, 0]);
+        for entry in 0..entries {
+            let names = 18 * (entries - entry);
+            put_all(&mut wire, &[3, 18, 0, NAME_LIST, 0, 0, names, number, names]);
+        }
+        wire.resize(wire.len() + zeros, 0);
+        wire
+    }
+
+    #[test]
+    fn names_that_entries_share_do_not_multiply() {
+        assert!(ReferralResponse::parse(&shared_lists(1, 1000, 2000)).is_ok(), "read once");
+        let response = ReferralResponse::parse(&shared_lists(100, 1000, 2000));
+        assert!(matches!(response, Err(ParseError::TooLarge { limit: 91_392, .. })), "{response:?}");
+        let response = ReferralResponse::parse(&shared_lists(1, 1001, 2000));
+        assert_eq!(response, Err(ParseError::Truncated { what: WHAT }), "one more than there are");
+        assert!(
+            ReferralResponse::parse(&shared_lists(3000, 0xffff, 66_000)).is_err(),
+            "behind the last offset"
+        );
+    }
+
+    #[test]
+    fn a_path_that_all_targets_share_is_read() {
+        let path = format!("\\{}\0", "p".repeat(259));
+        let mut wire = Vec::new();
+        put_all(&mut wire, &[520, 100, 0, 0]);
+        for entry in 0..100 {
+            let shared = 22 * (100 - entry);
+            put_all(&mut wire, &[2, 22, 1, 0, 0, 0, 300, 0, shared, shared, shared + 522]);
+        }
+        utf16::encode(&path, &mut wire);
+        put_terminated("\\s\\t", &mut wire);
+        assert_eq!(ReferralResponse::parse(&wire).unwrap().referrals.len(), 100);
     }
 
     #[test]
