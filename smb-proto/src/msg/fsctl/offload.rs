@@ -104,7 +104,7 @@ pub struct OffloadWriteInput {
 type OffloadWriteFields = (u32, u32, u64, u64, u64, OffloadToken);
 
 impl OffloadWriteInput {
-    const SIZE: u32 = 552;
+    const SIZE: u32 = 544;
 
     fn read(i: &[u8]) -> Parsed<'_, OffloadWriteFields> {
         nom::Parser::parse(&mut (le_u32, le_u32, le_u64, le_u64, le_u64, array::<512>), i)
@@ -121,7 +121,7 @@ impl OffloadWriteInput {
 
     /// The IOCTL's input.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(552);
+        let mut out = Vec::with_capacity(544);
         out.put_u32_le(Self::SIZE);
         out.put_u32_le(self.flags);
         out.put_u64_le(self.file_offset);
@@ -214,7 +214,7 @@ mod tests {
         check_buffer!(
             OffloadWriteInput,
             OffloadWriteInput { flags: 0, file_offset: 1, copy_length: 2, transfer_offset: 3, token },
-            long("28020000 00000000 0100000000000000 0200000000000000 0300000000000000")
+            long("20020000 00000000 0100000000000000 0200000000000000 0300000000000000")
         );
         check_buffer!(
             OffloadWriteOutput,
