@@ -216,7 +216,7 @@ impl ShareGetInfoRequest {
 pub struct ShareGetInfoResponse {
     /// As asked.
     pub level: ShareLevel,
-    /// The share; `None` where there is none, or the level is not known.
+    /// The share; `None` where there is none, or the level has no structure here.
     pub share: Option<ShareInfo>,
     /// Whether it went well.
     pub status: WinError,
@@ -227,10 +227,12 @@ impl ShareGetInfoResponse {
     pub fn parse(stub: &[u8]) -> Result<Self, ParseError> {
         let mut input = Reader::new("NetrShareGetInfo", stub);
         let level = ShareLevel(input.u32()?);
-        let share = if level.is_known() && input.pointer()? {
-            Some(Fixed::read(level, &mut input)?.read_referents(level, &mut input)?)
-        } else {
-            None
+        let share = match level.has_arm() && input.pointer()? {
+            true if level.is_known() => {
+                Some(Fixed::read(level, &mut input)?.read_referents(level, &mut input)?)
+            }
+            true => return Err(ParseError::Value { what: "level of a share", value: level.0.into() }),
+            false => None,
         };
         Ok(Self { level, share, status: WinError(input.u32()?) })
     }
@@ -240,12 +242,13 @@ impl ShareGetInfoResponse {
         // Numbered on from the pointer that every request has.
         let mut out = Writer::new(1);
         out.u32(self.level.0);
-        if self.level.is_known() {
-            out.pointer(self.share.is_some());
-            if let Some(share) = &self.share {
-                share.write(self.level, &mut out);
-                share.write_referents(self.level, &mut out);
-            }
+        let share = self.share.as_ref().filter(|_| self.level.is_known());
+        if self.level.has_arm() {
+            out.pointer(share.is_some());
+        }
+        if let Some(share) = share {
+            share.write(self.level, &mut out);
+            share.write_referents(self.level, &mut out);
         }
         out.u32(self.status.0);
         out.finish()

@@ -21,6 +21,8 @@ wire_enum! {
         FLAGS = 501,
         /// SHARE_INFO_502: as 2, and the security descriptor.
         SECURITY = 502,
+        /// SHARE_INFO_503: as 502, and the server name it is tied to.
+        SCOPE = 503,
         /// SHARE_INFO_1005: the flags alone; of one share only.
         FLAGS_ONLY = 1005,
     }
@@ -30,6 +32,11 @@ impl ShareLevel {
     /// Whether the level has a structure here.
     pub const fn is_known(self) -> bool {
         self.name().is_some()
+    }
+
+    /// Whether the union of one share — [MS-SRVS] 2.2.3.6 — has a pointer for the level, structure or not.
+    pub(super) const fn has_arm(self) -> bool {
+        self.is_known() || matches!(self.0, 1004 | 1006 | 1501)
     }
 
     /// Whether lists are made of it.
@@ -46,7 +53,15 @@ impl ShareLevel {
     }
 
     const fn has_use(self) -> bool {
-        matches!(self, Self::USE | Self::SECURITY)
+        matches!(self, Self::USE | Self::SECURITY | Self::SCOPE)
+    }
+
+    const fn has_security(self) -> bool {
+        matches!(self, Self::SECURITY | Self::SCOPE)
+    }
+
+    const fn has_scope(self) -> bool {
+        matches!(self, Self::SCOPE)
     }
 
     const fn has_flags(self) -> bool {
@@ -100,6 +115,8 @@ pub struct ShareInfo {
     pub path: Option<String>,
     /// Its password, at the level of security "share".
     pub password: Option<String>,
+    /// The one server name it is found under; `None`, which is `*` on the wire, for all of them.
+    pub scope: Option<String>,
     /// SHI1005_FLAGS: caching and DFS, as ShareFlags of TREE_CONNECT.
     pub flags: u32,
     /// Who may use it.
@@ -117,6 +134,7 @@ impl Default for ShareInfo {
             current_uses: 0,
             path: None,
             password: None,
+            scope: None,
             flags: 0,
             security: None,
         }
@@ -148,10 +166,13 @@ impl ShareInfo {
             out.pointer(self.path.is_some());
             out.pointer(self.password.is_some());
         }
+        if level.has_scope() {
+            out.pointer(true);
+        }
         if level.has_flags() {
             out.u32(self.flags);
         }
-        if level == ShareLevel::SECURITY {
+        if level.has_security() {
             out.u32(self.security.as_ref().map_or(0, |security| len32(security.wire_len())));
             out.pointer(self.security.is_some());
         }
@@ -168,11 +189,17 @@ impl ShareInfo {
             out.string_if(self.path.as_deref());
             out.string_if(self.password.as_deref());
         }
-        if let (ShareLevel::SECURITY, Some(security)) = (level, &self.security) {
+        if level.has_scope() {
+            out.string(self.scope.as_deref().unwrap_or(ANY_SERVER));
+        }
+        if let (true, Some(security)) = (level.has_security(), &self.security) {
             out.byte_array(&security.to_bytes());
         }
     }
 }
+
+/// The server name of a share that is not tied to one — [MS-SRVS] 2.2.4.27.
+const ANY_SERVER: &str = "*";
 
 /// The fixed part of a share: numbers, and which pointers point to something.
 #[derive(Default)]
@@ -183,6 +210,7 @@ pub(super) struct Fixed {
     comment: bool,
     path: bool,
     password: bool,
+    scope: bool,
     security: bool,
 }
 
@@ -201,10 +229,13 @@ impl Fixed {
             fixed.path = input.pointer()?;
             fixed.password = input.pointer()?;
         }
+        if level.has_scope() {
+            fixed.scope = input.pointer()?;
+        }
         if level.has_flags() {
             fixed.flags = input.u32()?;
         }
-        if level == ShareLevel::SECURITY {
+        if level.has_security() {
             _ = input.u32()?;
             fixed.security = input.pointer()?;
         }
@@ -220,6 +251,7 @@ impl Fixed {
         let comment = input.string_if(self.comment)?;
         let path = input.string_if(self.path)?;
         let password = input.string_if(self.password)?;
+        let scope = input.string_if(self.scope)?.filter(|server| server != ANY_SERVER);
         let security = match self.security {
             true => Some(SecurityDescriptor::parse(input.byte_array()?)?),
             false => None,
@@ -239,6 +271,7 @@ impl Fixed {
             current_uses,
             path,
             password,
+            scope,
             flags,
             security,
         })
@@ -258,6 +291,7 @@ pub(super) mod testing {
             ShareLevel::USE,
             ShareLevel::FLAGS,
             ShareLevel::SECURITY,
+            ShareLevel::SCOPE,
         ])
     }
 
@@ -266,11 +300,12 @@ pub(super) mod testing {
     }
 
     pub(crate) fn share() -> impl Strategy<Value = ShareInfo> {
-        let texts = (text(), option::of(text()), option::of(text()), option::of(text()));
+        let scope = option::of(text()).prop_map(|server| server.filter(|server| server != ANY_SERVER));
+        let texts = (text(), option::of(text()), option::of(text()), option::of(text()), scope);
         (any::<[u32; 5]>(), texts, option::of(dtyp::testing::descriptor())).prop_map(
             |(
                 [kind, permissions, max_uses, current_uses, flags],
-                (name, comment, path, password),
+                (name, comment, path, password, scope),
                 security,
             )| {
                 let kind = ShareKind(kind);
@@ -283,6 +318,7 @@ pub(super) mod testing {
                     current_uses,
                     path,
                     password,
+                    scope,
                     flags,
                     security,
                 }
@@ -304,8 +340,9 @@ pub(super) mod testing {
                 current_uses: if uses { self.current_uses } else { 0 },
                 path: self.path.filter(|_| uses),
                 password: self.password.filter(|_| uses),
+                scope: self.scope.filter(|_| level.has_scope()),
                 flags: if level.has_flags() { self.flags } else { 0 },
-                security: self.security.filter(|_| level == ShareLevel::SECURITY),
+                security: self.security.filter(|_| level.has_security()),
             }
         }
     }

@@ -1,4 +1,5 @@
 use super::{super::share::testing, *};
+use crate::codec::field::testing::hex;
 use proptest::{collection::vec, option, prelude::*};
 
 fn server() -> impl Strategy<Value = Option<String>> {
@@ -66,7 +67,12 @@ stub_tests!(
     get_info_response,
     ShareGetInfoResponse,
     (
-        prop_oneof![testing::level(), Just(ShareLevel::FLAGS_ONLY), Just(ShareLevel(7))],
+        prop_oneof![
+            testing::level(),
+            Just(ShareLevel::FLAGS_ONLY),
+            Just(ShareLevel(1004)),
+            Just(ShareLevel(7))
+        ],
         option::of(testing::share()),
         any::<u32>()
     )
@@ -99,9 +105,38 @@ fn all_shares_those_that_stay_and_those_that_are_left() {
     assert_eq!(names(ShareEnumRequest::OPNUM, &none), [""; 0]);
 }
 
+/// As the interface definition lays them out: the union's arm, then what it points to.
+#[test]
+fn a_share_with_its_scope_and_an_arm_without_a_structure() {
+    let stub = |name: &str, level| {
+        let call = ShareGetInfoRequest::new("s", name, level);
+        answer(ShareGetInfoRequest::OPNUM, &call.to_stub(), &[ShareInfo::disk("a", "b")]).unwrap().unwrap()
+    };
+    let drawn = hex("f7010000 04000200
+         08000200 00000000 0c000200 00000000 ffffffff 00000000 00000000 00000000 10000200 00000000 00000000
+         02000000 00000000 02000000 61000000  02000000 00000000 02000000 62000000
+         02000000 00000000 02000000 2a000000  00000000");
+    assert_eq!(stub("a", ShareLevel::SCOPE), drawn);
+    let mut tied = drawn;
+    let at = tied.iter().position(|byte| *byte == b'*').unwrap();
+    tied[at] = b'x';
+    let share = ShareGetInfoResponse::parse(&tied).unwrap().share.unwrap();
+    assert_eq!(share.scope.as_deref(), Some("x"));
+    assert_eq!(stub("a", ShareLevel(1004)), hex("ec030000 00000000 7c000000"), "null, and INVALID_LEVEL");
+}
+
+/// What a client sends that asks for a list of them: a container without shares.
+#[test]
+fn a_list_of_shares_with_their_scopes() {
+    let call = hex("00000000 f7010000 f7010000 00000200 00000000 00000000 ffffffff 00000000");
+    let stub = answer(ShareEnumRequest::OPNUM, &call, &shares()).unwrap().unwrap();
+    let found = ShareEnumResponse::parse(&stub).unwrap();
+    assert_eq!((found.shares, found.status), (shares(), WinError::SUCCESS));
+}
+
 #[test]
 fn levels_that_are_not_known_and_shares_that_are_not_there() {
-    let call = ShareEnumRequest::new("s", ShareLevel(503));
+    let call = ShareEnumRequest::new("s", ShareLevel(7));
     let stub = answer(ShareEnumRequest::OPNUM, &call.to_stub(), &shares()).unwrap().unwrap();
     assert_eq!(ShareEnumResponse::parse(&stub).unwrap().status, WinError::INVALID_LEVEL);
     let look = |name, level| {
@@ -111,6 +146,8 @@ fn levels_that_are_not_known_and_shares_that_are_not_there() {
     };
     assert_eq!(look("docs", ShareLevel::NAME).share.unwrap().name, "Docs", "in any case");
     assert_eq!(look("docs", ShareLevel(7)).status, WinError::INVALID_LEVEL);
+    let unserved = look("docs", ShareLevel(1004));
+    assert_eq!((unserved.share, unserved.status), (None, WinError::INVALID_LEVEL));
     assert_eq!(look("none", ShareLevel::NAME).status, WinError::NET_NAME_NOT_FOUND);
     assert!(answer(99, &[], &shares()).is_none());
     assert!(answer(15, &[1], &shares()).unwrap().is_err());
