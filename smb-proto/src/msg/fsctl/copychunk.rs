@@ -13,11 +13,25 @@ use bytes::BufMut;
 /// Names an open to another one of the same session.
 pub type ResumeKey = [u8; 24];
 
-plain_buffer! {
-    /// SRV_REQUEST_RESUME_KEY Response — [MS-SMB2] 2.2.32.3. The context behind the key is not used.
-    ResumeKeyResponse {
-        /// The key.
-        key: ResumeKey, pad 8;
+/// SRV_REQUEST_RESUME_KEY Response — [MS-SMB2] 2.2.32.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResumeKeyResponse {
+    /// The key.
+    pub key: ResumeKey,
+}
+
+impl ResumeKeyResponse {
+    /// Reads the IOCTL's output. The context behind the key is not used, and not all servers send room for one.
+    pub fn parse(output: &[u8]) -> Result<Self, ParseError> {
+        let (_, key) = fixed("SRV_REQUEST_RESUME_KEY", output, array::<24>)?;
+        Ok(Self { key })
+    }
+
+    /// The IOCTL's output: 32 bytes, as [MS-SMB2] 3.3.5.15.5 has it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = self.key.to_vec();
+        out.put_bytes(0, 8);
+        out
     }
 }
 
@@ -87,13 +101,19 @@ mod tests {
     use crate::codec::field::testing::{check_buffer, hex};
 
     #[test]
-    fn all_three() {
+    fn a_key_with_a_context_or_without() {
+        let response = ResumeKeyResponse { key: [7; 24] };
+        let wire = response.to_bytes();
+        assert_eq!(wire, [[7; 24].as_slice(), &[0; 8]].concat());
+        for len in [32, 28, 24] {
+            assert_eq!(ResumeKeyResponse::parse(&wire[..len]).unwrap(), response, "{len} bytes");
+        }
+        assert!((0..24).all(|cut| ResumeKeyResponse::parse(&wire[..cut]).is_err()));
+    }
+
+    #[test]
+    fn requests_and_what_was_copied() {
         let key = "070707070707070707070707070707070707070707070707";
-        check_buffer!(
-            ResumeKeyResponse,
-            ResumeKeyResponse { key: [7; 24] },
-            hex(&format!("{key} 00000000 00000000"))
-        );
         let chunk = CopyChunk { source_offset: 1, target_offset: 2, length: 3 };
         check_buffer!(
             CopyChunkRequest,
