@@ -1,5 +1,6 @@
 //! Every information class, directory records, notifications. Two bytes choose: the type and the class.
 
+use crate::bounded;
 use smb_proto::{
     error::ParseError,
     fscc::*,
@@ -20,6 +21,10 @@ const QUERY_QUOTA: u8 = 0x84;
 
 fn class<T: Information + PartialEq + Debug>(bytes: &[u8]) {
     crate::fixed_point!(bytes, T::parse, T::to_bytes);
+    let cut = bounded::within(bounded::for_input(bytes.len()), || T::parse_cut(bytes));
+    if let Ok(whole) = T::parse(bytes) {
+        assert_eq!(cut, Ok(whole), "whole, yet cut");
+    }
 }
 
 macro_rules! classes {

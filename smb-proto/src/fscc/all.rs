@@ -4,7 +4,7 @@ use super::{
     AccessInformation, AlignmentInformation, BasicInformation, EaInformation, Information,
     InternalInformation, ModeInformation, PositionInformation, StandardInformation,
     class::FileInformationClass,
-    name::{counted, emit_counted},
+    name::{as_cut, counted, emit_counted},
 };
 use crate::{
     codec::{
@@ -16,6 +16,9 @@ use crate::{
     msg::InfoType,
 };
 use bytes::BufMut;
+
+/// Bytes in front of the name, whose length is the last of them.
+const FIXED: usize = 100;
 
 /// FileAllInformation — [MS-FSCC] 2.4.2: nine classes in one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -66,6 +69,10 @@ impl Information for AllInformation {
         Ok(Self { name: utf16::decode("FileAllInformation", name)?, ..all })
     }
 
+    fn parse_cut(bytes: &[u8]) -> Result<Self, ParseError> {
+        Self::parse(&as_cut(bytes, FIXED - 4, FIXED))
+    }
+
     fn emit(&self, out: &mut impl BufMut) {
         self.basic.write(out);
         self.standard.write(out);
@@ -105,5 +112,8 @@ mod tests {
              0000000000000000 0500000000000000 00000000 00 00 0000
              0600000000000000 07000000 08000000 0900000000000000 0a000000 0b000000 04000000 5c00 6100");
         check(&all, &wire);
+        let cut = AllInformation::parse_cut(&wire[..102]).unwrap();
+        assert_eq!(cut, AllInformation { name: "\\".into(), ..all });
+        assert!(AllInformation::parse_cut(&wire[..99]).is_err());
     }
 }

@@ -13,6 +13,12 @@ pub trait Information: Sized {
     /// Reads the buffer of a request or response. Bytes behind the last field are ignored, as peers pad.
     fn parse(bytes: &[u8]) -> Result<Self, ParseError>;
 
+    /// Reads the buffer of a response whose status is STATUS_BUFFER_OVERFLOW: the server cut it, but its lengths are
+    /// those of the whole. Of the name at its end there is as much as was sent; a class without one is cut nowhere.
+    fn parse_cut(bytes: &[u8]) -> Result<Self, ParseError> {
+        Self::parse(bytes)
+    }
+
     /// Writes the buffer.
     fn emit(&self, out: &mut impl BufMut);
 

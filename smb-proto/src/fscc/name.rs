@@ -102,6 +102,20 @@ pub(crate) fn parse_counted(what: &'static str, bytes: &[u8]) -> Result<String, 
     utf16::decode(what, fixed(what, bytes, counted)?.1)
 }
 
+/// `bytes` with the length at `len_at` lowered to what there is of the name at `name_at`; half a character is left out.
+pub(crate) fn as_cut(bytes: &[u8], len_at: usize, name_at: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let (units, _) = bytes.get(name_at..).unwrap_or(&[]).as_chunks::<2>();
+    let is_half = units.last().is_some_and(|unit| (0xd800..0xdc00).contains(&u16::from_le_bytes(*unit)));
+    let there = len32(2 * (units.len() - usize::from(is_half)));
+    if let Some(len) = bytes.get_mut(len_at..).and_then(|rest| rest.first_chunk_mut())
+        && u32::from_le_bytes(*len) > there
+    {
+        *len = there.to_le_bytes();
+    }
+    bytes
+}
+
 pub(crate) fn emit_counted(name: &str, out: &mut impl BufMut) {
     out.put_u32_le(len32(utf16::encoded_len(name)));
     utf16::encode(name, out);
@@ -122,6 +136,10 @@ macro_rules! name_information {
 
             fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
                 Ok(Self { name: parse_counted(stringify!($name), bytes)? })
+            }
+
+            fn parse_cut(bytes: &[u8]) -> Result<Self, ParseError> {
+                Self::parse(&as_cut(bytes, 0, 4))
             }
 
             fn emit(&self, out: &mut impl BufMut) {
@@ -162,6 +180,20 @@ mod tests {
         check(&NormalizedNameInformation { name: "\\aé".into() }, &wire);
         check(&ShortNameInformation { name: "\\aé".into() }, &wire);
         check(&NameInformation { name: String::new() }, &hex("00000000"));
+    }
+
+    #[test]
+    fn of_a_name_that_was_cut_there_is_what_was_sent() {
+        let wire = hex("0a000000 5c00 6100 3dd8 00de 6200");
+        let cut_to = |len: usize| NameInformation::parse_cut(&wire[..len]).map(|cut| cut.name);
+        assert_eq!(cut_to(14).unwrap(), "\\a\u{1f600}b");
+        assert_eq!(cut_to(13).unwrap(), "\\a\u{1f600}", "an odd byte");
+        for len in [8, 9, 10, 11] {
+            assert_eq!(cut_to(len).unwrap(), "\\a", "half a character");
+        }
+        assert_eq!(cut_to(4).unwrap(), "");
+        assert!((0..4).all(|len| cut_to(len).is_err()), "no length");
+        assert!((0..14).all(|len| NameInformation::parse(&wire[..len]).is_err()), "not said to be cut");
     }
 
     #[test]

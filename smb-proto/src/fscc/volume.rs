@@ -3,7 +3,7 @@
 use super::{
     Information,
     class::FsInformationClass,
-    name::{counted, emit_counted, parse_counted},
+    name::{as_cut, counted, emit_counted, parse_counted},
 };
 use crate::{
     codec::{
@@ -45,6 +45,10 @@ impl Information for FsVolumeInformation {
             supports_objects: objects != 0,
             label: utf16::decode(WHAT, label)?,
         })
+    }
+
+    fn parse_cut(bytes: &[u8]) -> Result<Self, ParseError> {
+        Self::parse(&as_cut(bytes, 12, 18))
     }
 
     fn emit(&self, out: &mut impl BufMut) {
@@ -193,6 +197,10 @@ impl Information for FsAttributeInformation {
         Ok(Self { attributes, maximum_component_name_length, name: utf16::decode(WHAT, name)? })
     }
 
+    fn parse_cut(bytes: &[u8]) -> Result<Self, ParseError> {
+        Self::parse(&as_cut(bytes, 8, 12))
+    }
+
     fn emit(&self, out: &mut impl BufMut) {
         self.attributes.write(out);
         out.put_u32_le(self.maximum_component_name_length);
@@ -269,6 +277,16 @@ mod tests {
             name: "NTFS".into(),
         };
         check(&attributes, &hex("2f000000 ff000000 08000000 4e00 5400 4600 5300"));
+    }
+
+    #[test]
+    fn names_that_were_cut() {
+        let cut = hex("2f000000 ff000000 08000000 4e00 5400");
+        assert!(FsAttributeInformation::parse(&cut).is_err());
+        assert_eq!(FsAttributeInformation::parse_cut(&cut).unwrap().name, "NT");
+        let cut = hex("0900000000000000 efbeadde 04000000 01 00 6100 62");
+        assert!(FsVolumeInformation::parse(&cut).is_err());
+        assert_eq!(FsVolumeInformation::parse_cut(&cut).unwrap().label, "a");
     }
 
     #[test]
