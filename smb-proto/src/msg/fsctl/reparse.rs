@@ -3,7 +3,7 @@
 use crate::{
     codec::{
         Body,
-        num::{fixed, le_u16, le_u32, len16, take},
+        num::{array, fixed, le_u16, le_u32, len16, take},
         utf16,
     },
     error::ParseError,
@@ -18,7 +18,10 @@ pub const MOUNT_POINT: u32 = 0xa000_0003;
 const RELATIVE: u32 = 1;
 const WHAT: &str = "REPARSE_DATA_BUFFER";
 
-/// REPARSE_DATA_BUFFER — [MS-FSCC] 2.1.2.2, 2.1.2.4, 2.1.2.5.
+/// The bit of a tag that is Microsoft's: others come with a GUID.
+const MICROSOFT: u32 = 0x8000_0000;
+
+/// REPARSE_DATA_BUFFER and REPARSE_GUID_DATA_BUFFER — [MS-FSCC] 2.1.2.2 to 2.1.2.5.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReparsePoint {
     /// A symbolic link.
@@ -37,10 +40,19 @@ pub enum ReparsePoint {
         /// The target as users see it.
         print_name: String,
     },
-    /// Another kind, as it came (with its GUID, where the tag is not Microsoft's).
+    /// Another kind of Microsoft's, as it came.
     Other {
-        /// Its tag.
+        /// Its tag, whose high bit is set.
         tag: u32,
+        /// Its data.
+        data: Vec<u8>,
+    },
+    /// A kind of somebody else's, as it came.
+    Foreign {
+        /// Its tag, whose high bit is clear.
+        tag: u32,
+        /// Whose it is: ReparseGuid.
+        guid: [u8; 16],
         /// Its data.
         data: Vec<u8>,
     },
@@ -73,13 +85,17 @@ impl ReparsePoint {
         match self {
             Self::Symlink { .. } => SYMLINK,
             Self::MountPoint { .. } => MOUNT_POINT,
-            Self::Other { tag, .. } => *tag,
+            Self::Other { tag, .. } | Self::Foreign { tag, .. } => *tag,
         }
     }
 
     /// Reads the buffer.
     pub fn parse(buffer: &[u8]) -> Result<Self, ParseError> {
         let (rest, (tag, len, _)) = fixed(WHAT, buffer, (le_u32, le_u16, le_u16))?;
+        if tag & MICROSOFT == 0 {
+            let (_, (guid, data)) = fixed(WHAT, rest, (array::<16>, take(len)))?;
+            return Ok(Self::Foreign { tag, guid, data: data.to_vec() });
+        }
         let (_, data) = fixed(WHAT, rest, take(len))?;
         match tag {
             SYMLINK => {
@@ -109,12 +125,16 @@ impl ReparsePoint {
             Self::MountPoint { substitute_name, print_name } => {
                 emit_names(substitute_name, print_name, None, &mut data);
             }
-            Self::Other { data: opaque, .. } => data.put_slice(opaque),
+            Self::Other { data: opaque, .. } | Self::Foreign { data: opaque, .. } => data.put_slice(opaque),
         }
-        let mut out = Vec::with_capacity(8 + data.len());
+        let mut out = Vec::with_capacity(24 + data.len());
         out.put_u32_le(self.tag());
         out.put_u16_le(len16(data.len()));
         out.put_u16_le(0);
+        if let Self::Foreign { guid, .. } = self {
+            // Not counted by the length.
+            out.put_slice(guid);
+        }
         out.put_slice(&data);
         out
     }
@@ -135,6 +155,9 @@ mod tests {
         check_buffer!(ReparsePoint, mount, hex("030000a0 0e00 0000 0000 0200 0200 0400 6100 6200 6300"));
         let other = ReparsePoint::Other { tag: 0x8000_0013, data: vec![1, 2, 3] };
         check_buffer!(ReparsePoint, other, hex("13000080 0300 0000 010203"));
+        let foreign = ReparsePoint::Foreign { tag: 0x13, guid: [7; 16], data: vec![1, 2, 3] };
+        let guid = "07070707 07070707 07070707 07070707";
+        check_buffer!(ReparsePoint, foreign, hex(&format!("13000000 0300 0000 {guid} 010203")));
     }
 
     #[test]
