@@ -125,12 +125,45 @@ fn has_error_body(command: Command, status: NtStatus, body: &Body<'_>) -> bool {
     /// StructureSize of an IOCTL response.
     const IOCTL: &[u8] = &[49, 0];
     match (command, status) {
-        // Interim responses, and a failed enumeration of changes, which counts as a success.
-        (_, NtStatus::PENDING) | (Command::CHANGE_NOTIFY, NtStatus::NOTIFY_ENUM_DIR) => true,
+        // Interim responses.
+        (_, NtStatus::PENDING) => true,
+        // Not a failure, but servers (Samba) send an ERROR response. Both begin alike; the offset is none of its fields.
+        (Command::CHANGE_NOTIFY, NtStatus::NOTIFY_ENUM_DIR) => body.fixed().get(2..4) == Some(&[0, 0]),
         (Command::SESSION_SETUP, NtStatus::MORE_PROCESSING_REQUIRED) => false,
         (Command::READ | Command::QUERY_INFO, NtStatus::BUFFER_OVERFLOW) => false,
         // Answers that failed in part (a pipe with more to come, a copy refused for its size) keep their body.
         (Command::IOCTL, _) if body.fixed().starts_with(IOCTL) => false,
         (_, status) => !status.is_success(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::field::testing::hex;
+
+    /// The answer to a CHANGE_NOTIFY with that body.
+    fn notified(status: NtStatus, body: &str) -> Response<'static> {
+        let header = Header::request(Command::CHANGE_NOTIFY, 1).response(status);
+        let mut wire = Vec::new();
+        header.emit(0, &mut wire);
+        wire.extend(hex(body));
+        match Response::parse(&header, &Body::new(&wire).unwrap()).unwrap() {
+            Response::ChangeNotify(response) => Response::ChangeNotify(response),
+            Response::Error(response) => Response::Error(response),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn too_many_changes_are_told_in_either_form() {
+        let status = NtStatus::NOTIFY_ENUM_DIR;
+        let empty = ChangeNotifyResponse { output: Vec::new() };
+        assert_eq!(notified(status, "0900 4800 00000000"), Response::ChangeNotify(empty));
+        let part = ChangeNotifyResponse { output: vec![1, 2] };
+        assert_eq!(notified(status, "0900 4800 02000000 0102"), Response::ChangeNotify(part));
+        let error = Response::Error(ErrorResponse::default());
+        assert_eq!(notified(status, "0900 0000 00000000 00"), error, "as Samba has it");
+        assert_eq!(notified(NtStatus::CANCELLED, "0900 0000 00000000 00"), error);
     }
 }
