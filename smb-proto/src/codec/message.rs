@@ -19,6 +19,10 @@ pub trait Message<'a>: Sized {
     fn wire_len(&self) -> usize;
 
     /// Writes the body, to stand directly behind a 64-byte SMB2 header (offsets are computed for that).
+    ///
+    /// It cannot fail: what is longer than its length field can tell (65,535 bytes of a name, a token or a list's
+    /// count, where the specification gives it 16 bits) has the largest length there is, and arrives as a part or not
+    /// at all. Keeping to the limits is the caller's part.
     fn emit(&self, out: &mut impl BufMut);
 }
 

@@ -56,8 +56,8 @@ pub(crate) fn structure_size(what: &'static str, expected: u16, found: u16) -> R
     }
 }
 
-/// The length of something we emit as the wire's `u16`; lengths over it are a caller's error that
-/// `emit` cannot report, so the value saturates and the message is refused by the peer rather than cut.
+/// The length of something we emit as the wire's `u16`. Lengths over it are a caller's error that `emit` cannot
+/// report: the value saturates, so the peer reads a part, or refuses the message. `Message::emit` says so.
 pub(crate) fn len16(len: usize) -> u16 {
     u16::try_from(len).unwrap_or(u16::MAX)
 }

@@ -46,5 +46,6 @@ mod tests {
         assert_eq!(decompress(&block, 1001), Err(ParseError::Truncated { what: "LZ4 block" }));
         assert!(decompress(&block, 999).is_err());
         assert!(decompress(&[], 1).is_err());
+        assert!(decompress(&[&block[..], &[0x10, 7]].concat(), 1000).is_err(), "bytes behind the result");
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! A decompressor is told how long the result is and writes into a buffer of exactly that size, which the caller
 //! has checked against its limit: nothing that a peer sends makes it allocate or loop beyond it. A stream that
-//! yields less is an error; bytes behind the one that completed the result are ignored, as Windows does.
+//! yields less is an error; bytes behind the one that completed the result are ignored, as Windows does, except by
+//! LZ4, which reads its input to the end.
 //!
 //! A compressor answers `None` where the result would not be smaller.
 

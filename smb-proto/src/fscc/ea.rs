@@ -19,7 +19,7 @@ pub struct ExtendedAttribute {
     pub need_ea: bool,
     /// Its name, ASCII, at most 254 bytes.
     pub name: Vec<u8>,
-    /// Its value; empty to delete it.
+    /// Its value, at most 65,535 bytes, behind which it would be cut; empty to delete it.
     pub value: Vec<u8>,
 }
 

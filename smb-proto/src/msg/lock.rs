@@ -62,7 +62,8 @@ pub struct LockRequest {
     pub sequence: LockSequence,
     /// The open.
     pub file_id: FileId,
-    /// The ranges; all locks, or all unlocks. None at all is refused by servers.
+    /// The ranges; all locks, or all unlocks. None at all is refused by servers; of more than 65,535, that
+    /// many are told, and the others are not locked.
     pub locks: Vec<LockElement>,
 }
 

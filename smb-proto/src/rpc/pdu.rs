@@ -160,7 +160,8 @@ pub enum PduBody {
     },
 }
 
-/// One fragment — C706 12.6.3.1. Only little-endian ones are read.
+/// One fragment — C706 12.6.3.1. Only little-endian ones are read. It is at most 65,535 bytes long, and no longer than
+/// what bind agreed on: who writes one cuts the arguments or results of a call to fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pdu {
     /// First and last, and others. Whether a request has an object is not among them: it is written as is so.

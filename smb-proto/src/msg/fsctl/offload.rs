@@ -163,7 +163,7 @@ impl OffloadWriteOutput {
 plain_buffer! {
     /// FSCTL_GET_INTEGRITY_INFORMATION_BUFFER — [MS-FSCC] 2.3.
     IntegrityInformation {
-        /// CHECKSUM_TYPE_*: 0 none, 2 CRC64.
+        /// CHECKSUM_TYPE_*: 0 none, 1 CRC32 (ReFS v2), 2 CRC64.
         checksum_algorithm: u16, pad 2;
         /// FSCTL_INTEGRITY_FLAG_CHECKSUM_ENFORCEMENT_OFF is 1.
         flags: u32;
@@ -177,7 +177,7 @@ plain_buffer! {
 plain_buffer! {
     /// FSCTL_SET_INTEGRITY_INFORMATION_BUFFER — [MS-FSCC] 2.3.
     SetIntegrityInformation {
-        /// CHECKSUM_TYPE_*; 0xFFFF leaves it.
+        /// CHECKSUM_TYPE_*: 0 none, 1 CRC32 (ReFS v2), 2 CRC64; 0xFFFF leaves it.
         checksum_algorithm: u16, pad 2;
         /// FSCTL_INTEGRITY_FLAG_CHECKSUM_ENFORCEMENT_OFF is 1.
         flags: u32;
