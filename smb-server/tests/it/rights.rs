@@ -119,11 +119,31 @@ async fn what_is_new_inherits_and_the_directory_decides() {
     let dacl = security(&mut one, file).await.unwrap().dacl;
     assert_eq!(dacl, AclPart::List(Acl::new([Ace::allow(owner, Access::FILE_ALL)])));
     assert_eq!(two.create(&opening("d\\mine", Access::READ_DATA)).await.err(), Some(NtStatus::ACCESS_DENIED));
+    // Whoever asks for the most has what the directory allows, which lets everybody list it, but not delete there.
+    let options = CreateOptions::DELETE_ON_CLOSE;
+    let most = opening("d\\mine", Access::MAXIMUM_ALLOWED);
+    let refused = two.create(&CreateRequest { options, ..most.clone() }).await;
+    assert_eq!(refused.map(|_| ()), Err(NtStatus::ACCESS_DENIED));
+    assert!(two.create(&most).await.is_ok());
     // Nor can anything be moved there.
     let theirs = two.file("theirs").await;
     let to = |name: &str| RenameInformation { replace_if_exists: false, name: name.into() };
     assert_eq!(set(&mut two, theirs, &to("d\\theirs")).await, Err(NtStatus::ACCESS_DENIED));
     set(&mut two, theirs, &to("moved")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_most_of_nothing_is_refused() {
+    let server = two_users();
+    let (mut one, mut two) = (Peer::ready(&server).await, other(&server).await);
+    let file = one.file("f").await;
+    set_dacl(&mut one, file, Vec::new()).await.unwrap();
+    let root = one.create(&opening("", Access::WRITE_DAC)).await.unwrap().file_id;
+    set_dacl(&mut one, root, vec![Ace::allow(Sid::EVERYONE, Access::WRITE_DATA)]).await.unwrap();
+    let refused = two.create(&opening("f", Access::MAXIMUM_ALLOWED)).await;
+    assert_eq!(refused.map(|_| ()), Err(NtStatus::ACCESS_DENIED));
+    // The owner has what every owner has.
+    assert!(one.create(&opening("f", Access::MAXIMUM_ALLOWED)).await.is_ok());
 }
 
 #[tokio::test]

@@ -177,6 +177,10 @@ impl Creation<'_> {
         if read_only && self.deletes() {
             return Err(NtStatus::CANNOT_DELETE);
         }
+        // The most that is allowed may be nothing, or all but to delete.
+        if granted == Access::NONE || (self.deletes() && !granted.contains(Access::DELETE)) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
         if replaces {
             self.check_replacement(&opened.metadata)?;
         }
