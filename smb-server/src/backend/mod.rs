@@ -57,6 +57,12 @@ pub trait Handle: Any + Send + Sync {
         Box::pin(async { Ok(None) })
     }
 
+    /// Tells the names of one file apart: a number that all opens by one name share while one of them is there, also
+    /// when the name changes.
+    fn link_id(&self) -> u64 {
+        0
+    }
+
     /// Reads at `offset` into `buf`, whose length is how much is wanted, and returns it cut to what there was:
     /// shorter only at the end of the file, empty at or behind it.
     fn read(&self, offset: u64, buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {

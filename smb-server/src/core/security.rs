@@ -197,7 +197,7 @@ mod tests {
     fn nothing_new_goes_into_a_directory_that_goes() {
         let alice = heir("alice");
         let key = Key::file(alice.share, DIRECTORY);
-        let claim = alice.modes.claim(key, Access::DELETE, ShareAccess::ALL).unwrap();
+        let claim = alice.modes.claim(key, 0, Access::DELETE, ShareAccess::ALL).unwrap();
         claim.set_delete_pending(true);
         assert_eq!(alice.make(parent(None), Type::File), Err(NtStatus::DELETE_PENDING));
         claim.set_delete_pending(false);

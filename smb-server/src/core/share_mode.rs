@@ -1,4 +1,7 @@
-//! What the opens of one file allow each other, and when the file goes — [MS-FSA] 2.1.5.1.2, 2.1.5.4.
+//! What the opens of one file allow each other, and when a name of it goes — [MS-FSA] 2.1.5.1.2, 2.1.5.4.
+//!
+//! The rights are a matter of the file, whichever name it was opened by; going is one of the name, and waits for the
+//! opens by that name only. Of a file with one name:
 //!
 //! ```text
 //!            claim                       release, others left
@@ -52,6 +55,8 @@ impl Key {
 #[derive(Debug)]
 struct Use {
     stream: u64,
+    /// The name it was opened by.
+    link: u64,
     access: Access,
     shared: ShareAccess,
 }
@@ -60,15 +65,18 @@ struct Use {
 struct File {
     opens: HashMap<u64, Use>,
     next: u64,
-    /// The streams that go when their last open does.
+    /// The names that go with the last open by them — [MS-FSA] Link.IsDeleted.
     doomed: HashSet<u64>,
-    deleting: bool,
+    /// The named streams that go when their last open does.
+    doomed_streams: HashSet<u64>,
+    /// The names that are being removed.
+    deleting: HashSet<u64>,
     write_time: WriteTime,
 }
 
 impl File {
-    fn refuses(&self, stream: u64, access: Access, shared: ShareAccess) -> Option<NtStatus> {
-        if self.deleting || self.doomed.contains(&Key::MAIN) || self.doomed.contains(&stream) {
+    fn refuses(&self, stream: u64, link: u64, access: Access, shared: ShareAccess) -> Option<NtStatus> {
+        if self.goes(stream, link) || self.deleting.contains(&link) {
             return Some(NtStatus::DELETE_PENDING);
         }
         let conflict = self.opens.values().any(|held| {
@@ -82,6 +90,15 @@ impl File {
                 && (excluded(access, held.shared) || excluded(held.access, shared))
         });
         conflict.then_some(NtStatus::SHARING_VIOLATION)
+    }
+
+    fn goes(&self, stream: u64, link: u64) -> bool {
+        self.doomed.contains(&link) || self.doomed_streams.contains(&stream)
+    }
+
+    /// Whether nobody has to remember it.
+    fn is_idle(&self) -> bool {
+        self.opens.is_empty() && self.deleting.is_empty()
     }
 }
 
@@ -124,20 +141,27 @@ impl ShareModes {
         self.shards.get(index).unwrap_or(first)
     }
 
-    /// Adds an open to a file's, or says what is in its way.
-    pub fn claim(self: &Arc<Self>, key: Key, access: Access, shared: ShareAccess) -> Result<Claim, NtStatus> {
+    /// Adds an open to a file's, or says what is in its way. `link` tells the file's names apart
+    /// ([`Handle::link_id`](crate::backend::Handle::link_id)).
+    pub fn claim(
+        self: &Arc<Self>,
+        key: Key,
+        link: u64,
+        access: Access,
+        shared: ShareAccess,
+    ) -> Result<Claim, NtStatus> {
         let mut files = lock(self.shard(&key));
         let file = files.entry(key.whole()).or_default();
-        if let Some(refused) = file.refuses(key.stream, access, shared) {
-            if file.opens.is_empty() && !file.deleting {
+        if let Some(refused) = file.refuses(key.stream, link, access, shared) {
+            if file.is_idle() {
                 files.remove(&key.whole());
             }
             return Err(refused);
         }
         let id = file.next;
         file.next += 1;
-        file.opens.insert(id, Use { stream: key.stream, access, shared });
-        Ok(Claim { modes: self.clone(), key, id, released: false })
+        file.opens.insert(id, Use { stream: key.stream, link, access, shared });
+        Ok(Claim { modes: self.clone(), key, link, id, released: false })
     }
 
     /// Whether anybody has the file open, or one of its streams.
@@ -145,10 +169,10 @@ impl ShareModes {
         lock(self.shard(&key)).contains_key(&key.whole())
     }
 
-    /// Whether the file itself is to go.
+    /// Whether a name of the file is to go: that of a directory, which has but one.
     pub fn is_doomed(&self, key: Key) -> bool {
         let files = lock(self.shard(&key));
-        files.get(&key.whole()).is_some_and(|file| file.deleting || file.doomed.contains(&Key::MAIN))
+        files.get(&key.whole()).is_some_and(|file| !file.deleting.is_empty() || !file.doomed.is_empty())
     }
 
     /// How many opens the file and its streams have.
@@ -180,6 +204,7 @@ impl ShareModes {
 pub struct Claim {
     modes: Arc<ShareModes>,
     key: Key,
+    link: u64,
     id: u64,
     released: bool,
 }
@@ -192,7 +217,7 @@ pub enum Released {
     Kept,
     /// The named stream that was open is to be removed.
     DeleteStream,
-    /// The file is to be removed now; until this is dropped nobody can open it.
+    /// The name it was opened by is to be removed now; until this is dropped nobody can open the file by it.
     Delete(Deleting),
 }
 
@@ -208,15 +233,18 @@ impl Claim {
 
     /// Whether what is open goes when its last open does.
     pub fn delete_pending(&self) -> bool {
-        let doomed =
-            |file: &mut File| file.doomed.contains(&Key::MAIN) || file.doomed.contains(&self.key.stream);
-        self.with(doomed).unwrap_or(false)
+        self.with(|file| file.goes(self.key.stream, self.link)).unwrap_or(false)
     }
 
     /// Sets or clears that.
     pub fn set_delete_pending(&self, on: bool) {
-        let stream = self.key.stream;
-        self.with(|file| if on { file.doomed.insert(stream) } else { file.doomed.remove(&stream) });
+        self.with(|file| {
+            let (all, this) = match self.key.stream {
+                Key::MAIN => (&mut file.doomed, self.link),
+                stream => (&mut file.doomed_streams, stream),
+            };
+            if on { all.insert(this) } else { all.remove(&this) }
+        });
     }
 
     /// What is told of the time of the last write.
@@ -231,19 +259,18 @@ impl Claim {
         let whole = self.key.whole();
         let Some(file) = files.get_mut(&whole) else { return Released::Kept };
         file.opens.remove(&self.id);
-        if file.opens.is_empty() {
-            if file.doomed.contains(&Key::MAIN) {
-                file.deleting = true;
-                return Released::Delete(Deleting { modes: self.modes.clone(), key: self.key });
-            }
-            let stream = file.doomed.contains(&self.key.stream);
-            files.remove(&whole);
-            return if stream { Released::DeleteStream } else { Released::Kept };
+        let (link, stream) = (self.link, self.key.stream);
+        let last_by_name = !file.opens.values().any(|open| open.link == link);
+        if last_by_name && file.doomed.remove(&link) {
+            file.deleting.insert(link);
+            return Released::Delete(Deleting { modes: self.modes.clone(), key: self.key, link });
         }
-        let stream = self.key.stream;
-        let last = !file.opens.values().any(|open| open.stream == stream);
-        let stream = stream != Key::MAIN && last && file.doomed.remove(&stream);
-        if stream { Released::DeleteStream } else { Released::Kept }
+        let last_of_stream = !file.opens.values().any(|open| open.stream == stream);
+        let goes = last_of_stream && file.doomed_streams.remove(&stream);
+        if file.is_idle() {
+            files.remove(&whole);
+        }
+        if goes { Released::DeleteStream } else { Released::Kept }
     }
 }
 
@@ -255,23 +282,30 @@ impl Drop for Claim {
         let mut files = lock(self.modes.shard(&self.key));
         if let Some(file) = files.get_mut(&self.key.whole()) {
             file.opens.remove(&self.id);
-            if file.opens.is_empty() && !file.deleting {
+            if file.is_idle() {
                 files.remove(&self.key.whole());
             }
         }
     }
 }
 
-/// A file that is being removed.
+/// A name that is being removed.
 #[derive(Debug)]
 pub struct Deleting {
     modes: Arc<ShareModes>,
     key: Key,
+    link: u64,
 }
 
 impl Drop for Deleting {
     fn drop(&mut self) {
-        lock(self.modes.shard(&self.key)).remove(&self.key.whole());
+        let mut files = lock(self.modes.shard(&self.key));
+        if let Some(file) = files.get_mut(&self.key.whole()) {
+            file.deleting.remove(&self.link);
+            if file.is_idle() {
+                files.remove(&self.key.whole());
+            }
+        }
     }
 }
 
@@ -281,6 +315,7 @@ mod tests {
 
     const KEY: Key = Key::file(1, FileKey { volume: 1, file: 7 });
     const STREAM: Key = Key { stream: 5, ..KEY };
+    const LINK: u64 = 0;
 
     fn modes() -> Arc<ShareModes> {
         Arc::default()
@@ -289,49 +324,67 @@ mod tests {
     #[test]
     fn conflicts_both_ways() {
         let modes = modes();
-        let reader = modes.claim(KEY, Access::READ_DATA, ShareAccess::READ).unwrap();
-        assert!(modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL).is_ok());
+        let reader = modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::READ).unwrap();
+        assert!(modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL).is_ok());
         // It does what the first does not allow.
-        let refused = modes.claim(KEY, Access::WRITE_DATA, ShareAccess::ALL);
+        let refused = modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::ALL);
         assert_eq!(refused.unwrap_err(), NtStatus::SHARING_VIOLATION);
         // It does not allow what the first does.
-        let refused = modes.claim(KEY, Access::READ_DATA, ShareAccess::WRITE);
+        let refused = modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::WRITE);
         assert_eq!(refused.unwrap_err(), NtStatus::SHARING_VIOLATION);
-        assert!(modes.claim(KEY, Access::DELETE, ShareAccess::ALL).is_err());
+        assert!(modes.claim(KEY, LINK, Access::DELETE, ShareAccess::ALL).is_err());
         // Attributes are always to be had.
-        assert!(modes.claim(KEY, Access::READ_ATTRIBUTES, ShareAccess::NONE).is_ok());
+        assert!(modes.claim(KEY, LINK, Access::READ_ATTRIBUTES, ShareAccess::NONE).is_ok());
         drop(reader);
         assert!(modes.is_empty());
-        assert!(modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).is_ok());
+        assert!(modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::NONE).is_ok());
     }
 
     #[test]
     fn another_share_is_another_file() {
         let modes = modes();
-        let _one = modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
-        assert!(modes.claim(Key { share: 2, ..KEY }, Access::WRITE_DATA, ShareAccess::NONE).is_ok());
+        let _one = modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
+        assert!(modes.claim(Key { share: 2, ..KEY }, LINK, Access::WRITE_DATA, ShareAccess::NONE).is_ok());
     }
 
     #[test]
     fn the_last_release_deletes() {
         let modes = modes();
-        let one = modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL).unwrap();
-        let two = modes.claim(KEY, Access::DELETE, ShareAccess::ALL).unwrap();
+        let one = modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL).unwrap();
+        let two = modes.claim(KEY, LINK, Access::DELETE, ShareAccess::ALL).unwrap();
         two.set_delete_pending(true);
         assert!(one.delete_pending());
-        let late = modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL);
+        let late = modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL);
         assert_eq!(late.unwrap_err(), NtStatus::DELETE_PENDING);
         assert!(matches!(two.release(), Released::Kept));
         let Released::Delete(deleting) = one.release() else { panic!("not deleted") };
-        assert!(modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL).is_err(), "while it is removed");
+        assert!(modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL).is_err(), "while it is removed");
         drop(deleting);
-        assert!(modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL).is_ok());
+        assert!(modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL).is_ok());
+    }
+
+    #[test]
+    fn names_go_for_themselves() {
+        let modes = modes();
+        let other = modes.claim(KEY, 1, Access::READ_DATA, ShareAccess::ALL).unwrap();
+        let one = modes.claim(KEY, 2, Access::DELETE, ShareAccess::ALL).unwrap();
+        one.set_delete_pending(true);
+        assert!(one.delete_pending() && !other.delete_pending());
+        let refused = modes.claim(STREAM, 2, Access::READ_DATA, ShareAccess::ALL);
+        assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
+        let Released::Delete(deleting) = one.release() else { panic!("not deleted") };
+        assert!(modes.claim(KEY, 1, Access::READ_DATA, ShareAccess::ALL).is_ok());
+        assert!(matches!(other.release(), Released::Kept));
+        let refused = modes.claim(KEY, 2, Access::READ_DATA, ShareAccess::ALL);
+        assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
+        drop(deleting);
+        assert!(modes.is_empty());
     }
 
     #[test]
     fn a_pending_delete_can_be_taken_back() {
         let modes = modes();
-        let one = modes.claim(KEY, Access::DELETE, ShareAccess::ALL).unwrap();
+        let one = modes.claim(KEY, LINK, Access::DELETE, ShareAccess::ALL).unwrap();
         one.set_delete_pending(true);
         one.set_delete_pending(false);
         assert!(matches!(one.release(), Released::Kept));
@@ -341,19 +394,19 @@ mod tests {
     #[test]
     fn streams_are_shared_for_themselves_but_go_with_the_file() {
         let modes = modes();
-        let stream = modes.claim(STREAM, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
-        let file = modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
-        assert!(modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL).is_err());
+        let stream = modes.claim(STREAM, LINK, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
+        let file = modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
+        assert!(modes.claim(STREAM, LINK, Access::READ_DATA, ShareAccess::ALL).is_err());
         drop(file);
-        let refused = modes.claim(KEY, Access::DELETE, ShareAccess::ALL);
+        let refused = modes.claim(KEY, LINK, Access::DELETE, ShareAccess::ALL);
         assert_eq!(refused.unwrap_err(), NtStatus::SHARING_VIOLATION);
         drop(stream);
-        let file = modes.claim(KEY, Access::DELETE, ShareAccess::NONE).unwrap();
-        let stream = modes.claim(STREAM, Access::DELETE, ShareAccess::ALL).unwrap();
+        let file = modes.claim(KEY, LINK, Access::DELETE, ShareAccess::NONE).unwrap();
+        let stream = modes.claim(STREAM, LINK, Access::DELETE, ShareAccess::ALL).unwrap();
         file.set_delete_pending(true);
         assert!(stream.delete_pending() && modes.is_doomed(KEY));
         assert!(matches!(file.release(), Released::Kept), "a stream is still open");
-        let refused = modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL);
+        let refused = modes.claim(STREAM, LINK, Access::READ_DATA, ShareAccess::ALL);
         assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
         assert!(matches!(stream.release(), Released::Delete(_)));
         assert!(modes.is_empty());
@@ -362,17 +415,17 @@ mod tests {
     #[test]
     fn a_stream_goes_alone() {
         let modes = modes();
-        let file = modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL).unwrap();
+        let file = modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL).unwrap();
         for others in [true, false] {
-            let stream = modes.claim(STREAM, Access::DELETE, ShareAccess::ALL).unwrap();
+            let stream = modes.claim(STREAM, LINK, Access::DELETE, ShareAccess::ALL).unwrap();
             stream.set_delete_pending(true);
             assert!(!file.delete_pending() && stream.delete_pending());
-            assert!(modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL).is_err());
+            assert!(modes.claim(STREAM, LINK, Access::READ_DATA, ShareAccess::ALL).is_err());
             let also =
-                if others { Some(modes.claim(KEY, Access::READ_DATA, ShareAccess::ALL)) } else { None };
+                if others { Some(modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL)) } else { None };
             assert!(matches!(stream.release(), Released::DeleteStream));
             drop(also);
-            assert!(modes.claim(STREAM, Access::READ_DATA, ShareAccess::ALL).is_ok());
+            assert!(modes.claim(STREAM, LINK, Access::READ_DATA, ShareAccess::ALL).is_ok());
         }
         drop(file);
         assert!(modes.is_empty());
@@ -381,9 +434,9 @@ mod tests {
     #[test]
     fn a_refused_open_leaves_nothing() {
         let modes = modes();
-        let one = modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
+        let one = modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
         assert!(modes.is_open(STREAM) && modes.count(KEY) == 1);
-        assert!(modes.claim(KEY, Access::WRITE_DATA, ShareAccess::NONE).is_err());
+        assert!(modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::NONE).is_err());
         drop(one);
         assert!(!modes.is_open(KEY));
     }

@@ -32,7 +32,7 @@ pub(super) fn create(request: &Request, create: &CreateRequest) -> Outcome {
     let shared = &request.conn.shared;
     let pipe = Pipe::open(&create.name, entropy::random_id(), shared.share_list.clone())?;
     let key = Key::file(shared.pipes.number(), pipe.key());
-    let claim = shared.modes.claim(key, Access::NONE, ShareAccess::ALL)?;
+    let claim = shared.modes.claim(key, 0, Access::NONE, ShareAccess::ALL)?;
     let tree = request.tree()?;
     let open = Arc::new(Open::new(NewOpen {
         id: entropy::random_file_id(),

@@ -148,7 +148,7 @@ async fn destination(
     replace: bool,
 ) -> Result<Destination, NtStatus> {
     let above = to.split_last().map_or(&[][..], |(_, above)| above);
-    let Directory { key, descriptor } = directory(request, above).await?;
+    let Directory { key, link, descriptor } = directory(request, above).await?;
     let adds = if open.directory { Access::APPEND_DATA } else { Access::WRITE_DATA };
     let allowed = descriptor.maximal_access(&open.token);
     if !allowed.contains(adds) {
@@ -157,7 +157,7 @@ async fn destination(
     // As if the directory were opened for it.
     let shared = ShareAccess::READ.with(ShareAccess::WRITE);
     let key = Key::file(open.share.number(), key);
-    let claim = request.conn.shared.modes.claim(key, adds, shared)?;
+    let claim = request.conn.shared.modes.claim(key, link, adds, shared)?;
     if replace {
         gives_way(request, open, &to, allowed.contains(Access::DELETE_CHILD)).await?;
     }

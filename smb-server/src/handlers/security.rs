@@ -44,6 +44,8 @@ pub(super) async fn set(open: &Open, parts: SecurityInformation, input: &[u8]) -
 /// A directory, and who may do what there.
 pub(super) struct Directory {
     pub(super) key: FileKey,
+    /// Which of its names was looked up.
+    pub(super) link: u64,
     pub(super) descriptor: SecurityDescriptor,
 }
 
@@ -67,5 +69,5 @@ pub(super) async fn directory(request: &Request, path: &Path) -> Result<Director
         other => other,
     })?;
     let descriptor = security::effective(opened.security.as_deref(), true);
-    Ok(Directory { key: opened.metadata.key, descriptor })
+    Ok(Directory { key: opened.metadata.key, link: opened.handle.link_id(), descriptor })
 }

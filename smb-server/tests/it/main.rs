@@ -16,6 +16,8 @@ mod hostile;
 mod ioctl;
 mod locks;
 mod logon;
+#[cfg(target_os = "linux")]
+mod names;
 mod notify;
 mod peer;
 mod pipes;

@@ -308,6 +308,10 @@ impl Handle for LocalHandle {
         Box::pin(async { self.0.spelling() })
     }
 
+    fn link_id(&self) -> u64 {
+        self.0.place.as_ref().map_or(0, |place| place.number())
+    }
+
     fn read(&self, offset: u64, mut buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
         Box::pin(async move {
             if let Some(stream) = &self.0.stream {

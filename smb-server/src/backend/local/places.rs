@@ -10,11 +10,16 @@ use rustix::{
 use smb_proto::status::NtStatus;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// One name of an open file.
 pub(super) struct Place {
+    /// No other place of the share ever has it.
+    number: u64,
     key: FileKey,
     directory_key: FileKey,
     spot: Mutex<Spot>,
@@ -23,6 +28,7 @@ pub(super) struct Place {
 /// The places of all open files of a share.
 #[derive(Default)]
 pub(super) struct Places {
+    last: AtomicU64,
     open: Mutex<HashMap<FileKey, Vec<Weak<Place>>>>,
 }
 
@@ -41,7 +47,8 @@ impl Places {
         if let Some(place) = known.iter().filter_map(Weak::upgrade).find(same) {
             return Ok(place);
         }
-        let place = Arc::new(Place { key, directory_key, spot: Mutex::new(spot) });
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let place = Arc::new(Place { number, key, directory_key, spot: Mutex::new(spot) });
         known.retain(|place| place.strong_count() > 0);
         known.push(Arc::downgrade(&place));
         Ok(place)
@@ -65,6 +72,11 @@ impl Places {
 impl Place {
     fn spot(&self) -> MutexGuard<'_, Spot> {
         self.spot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What tells it from the file's others.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Where it is now.

@@ -187,7 +187,8 @@ impl Creation<'_> {
         // Replacing a file is writing it, whatever else the open may do.
         let uses = if replaces { granted.with(Access::WRITE_DATA) } else { granted };
         let key = self.key(&opened.metadata);
-        let claim = self.request.conn.shared.modes.claim(key, uses, self.create.share_access)?;
+        let modes = &self.request.conn.shared.modes;
+        let claim = modes.claim(key, opened.handle.link_id(), uses, self.create.share_access)?;
         let mut metadata = opened.metadata;
         if replaces {
             let attributes = fields::attributes(self.create);

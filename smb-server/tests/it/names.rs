@@ -1,0 +1,59 @@
+//! Names of files on the host: several of one file, and which of them goes.
+
+use crate::peer::*;
+use smb_proto::{
+    fscc::{DispositionInformation, Information},
+    msg::*,
+    status::NtStatus,
+};
+use smb_server::{
+    Handle, Share,
+    backend::{LocalOptions, LocalShare},
+};
+use std::{fs, path::Path};
+
+fn local(directory: &Path) -> Handle {
+    let backend = LocalShare::open(directory, LocalOptions::default()).unwrap();
+    server(Share::new("data", backend), |builder| builder)
+}
+
+async fn open(peer: &mut Peer, name: &str) -> Result<FileId, NtStatus> {
+    peer.create(&create(name, CreateDisposition::OPEN)).await.map(|opened| opened.file_id)
+}
+
+async fn set<I: Information>(peer: &mut Peer, file_id: FileId, information: &I) -> Result<(), NtStatus> {
+    let request = SetInfoRequest {
+        info_type: I::INFO_TYPE,
+        class: I::CLASS,
+        additional_information: 0,
+        file_id,
+        input: information.to_bytes(),
+    };
+    peer.call::<SetInfoResponse>(&request).await.map(|_| ())
+}
+
+async fn doom(peer: &mut Peer, file_id: FileId) -> Result<(), NtStatus> {
+    set(peer, file_id, &DispositionInformation { delete_pending: true }).await
+}
+
+#[tokio::test]
+async fn the_name_that_was_deleted_goes_and_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    fs::write(at("a"), b"content").unwrap();
+    fs::hard_link(at("a"), at("b")).unwrap();
+    let mut peer = Peer::ready(&local(home.path())).await;
+    let (a, b) = (open(&mut peer, "a").await.unwrap(), open(&mut peer, "b").await.unwrap());
+    let again = open(&mut peer, "b").await.unwrap();
+    doom(&mut peer, b).await.unwrap();
+    peer.close(b).await.unwrap();
+    assert_eq!(open(&mut peer, "b").await, Err(NtStatus::DELETE_PENDING));
+    // The other name does not go, and its opens do not hold this one.
+    let more = open(&mut peer, "a").await.unwrap();
+    peer.close(again).await.unwrap();
+    assert!(!at("b").exists());
+    for id in [a, more] {
+        peer.close(id).await.unwrap();
+    }
+    assert_eq!(fs::read(at("a")).unwrap(), b"content");
+}
