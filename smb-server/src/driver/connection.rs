@@ -142,10 +142,12 @@ impl Conn {
     /// A session is valid here from now on; false where the connection is over.
     pub(crate) fn add_channel(&self, channel: Channel) -> bool {
         let mut channels = lock(&self.channels);
-        let Some(channels) = channels.as_mut() else { return false };
-        channels.insert(channel.session.id, Arc::new(channel));
-        lock(&self.core).authenticated();
+        let Some(here) = channels.as_mut() else { return false };
+        here.insert(channel.session.id, Arc::new(channel));
         self.authenticated.store(true, Ordering::Release);
+        // One lock at a time: in whatever order others take them, nobody waits for somebody who waits.
+        drop(channels);
+        lock(&self.core).authenticated();
         true
     }
 
@@ -297,5 +299,66 @@ pub(crate) async fn end_session(shared: &Shared, session: &Session) {
     shared.sessions.remove(session.id);
     for open in session.opens.close() {
         let _ = close_open(&open, None).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Server,
+        core::session::{NewSession, Owner},
+    };
+    use smb_proto::auth::Identity;
+    use smb_transport::{
+        Halves, Transport,
+        memory::{MemoryOptions, pair},
+    };
+    use std::{sync::mpsc, thread, time::Duration};
+
+    fn connection() -> Arc<Conn> {
+        let shared = Server::builder().build().unwrap().handle().shared;
+        let Halves { info, buffers, placement, .. } = Box::new(pair(MemoryOptions::plain()).0).split();
+        Conn::new(shared, info, buffers, placement).0
+    }
+
+    fn channel(conn: &Conn, id: u64) -> Channel {
+        let owner = Owner::of(&Identity::Anonymous);
+        let user_opens = conn.shared.all_opens.of(&owner.user);
+        let session = Session::new(NewSession {
+            id,
+            owner,
+            signing_required: false,
+            encrypt: false,
+            sealing: None,
+            expires: None,
+            max_trees: 1,
+            max_opens: 1,
+            user_opens,
+        });
+        Channel { session: Arc::new(session), signing: None }
+    }
+
+    /// A log-on that begins while another ends asks for the sessions.
+    #[tokio::test]
+    async fn sessions_can_be_counted_while_one_is_added() {
+        let conn = connection();
+        let core = lock(&conn.core);
+        let (told, counted) = mpsc::channel();
+        thread::scope(|scope| {
+            let adding = scope.spawn(|| conn.add_channel(channel(&conn, 7)));
+            let counting = conn.clone();
+            // Not of the scope: it never ends where the two wait for each other.
+            thread::spawn(move || {
+                while counting.sessions() == 0 {
+                    thread::yield_now();
+                }
+                told.send(())
+            });
+            let counted = counted.recv_timeout(Duration::from_secs(60));
+            drop(core);
+            assert!(adding.join().unwrap());
+            counted.expect("the sessions wait for the core");
+        });
     }
 }

@@ -92,6 +92,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
 fn find(request: &Request) -> Result<(u64, Exchange), NtStatus> {
     let conn = &request.conn;
     let session_id = request.header.session_id;
+    let sessions = conn.sessions();
     let mut core = lock(&conn.core);
     if let Some(exchange) = core.take_exchange(session_id) {
         return Ok((session_id, exchange));
@@ -100,7 +101,7 @@ fn find(request: &Request) -> Result<(u64, Exchange), NtStatus> {
     if session_id != 0 && again.is_none() {
         return Err(NtStatus::USER_SESSION_DELETED);
     }
-    if core.exchanges() + conn.sessions() >= conn.shared.config.limits.max_sessions {
+    if core.exchanges() + sessions >= conn.shared.config.limits.max_sessions {
         return Err(NtStatus::TOO_MANY_SESSIONS);
     }
     let session_id = if session_id == 0 { new_id() } else { session_id };
