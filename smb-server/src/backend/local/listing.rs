@@ -13,6 +13,7 @@ use rustix::{
     fs::{Access, AtFlags, accessat},
     io::Errno,
 };
+use smb_proto::status::NtStatus;
 use std::{
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -88,7 +89,11 @@ fn entry(directory: impl AsFd, name: &str, readable_only: bool) -> Result<Option
     let hidden = readable_only && accessat(&directory, name, Access::READ_OK, AtFlags::EACCESS).is_err();
     match stat.kind() {
         Kind::File | Kind::Directory if !hidden => {
-            let kept = Kept::of_name(&directory, name)?;
+            let kept = match Kept::of_name(&directory, name) {
+                // What the host does not let us read of one entry keeps nobody from the others.
+                Err(NtStatus::ACCESS_DENIED) => Kept::default(),
+                kept => kept?,
+            };
             let metadata = stat.metadata(&kept);
             let security = if readable_only { extended::security_of_name(&directory, name)? } else { None };
             Ok(Some(Entry { name: name.to_owned(), metadata, security }))

@@ -6,7 +6,12 @@ use crate::backend::{
     Existing, Type,
     testing::{self, Share as Client, buf, list, path, read},
 };
-use std::{fs, os::unix::fs as unix, path::PathBuf};
+use std::{
+    fs,
+    os::unix::{fs as unix, process::CommandExt},
+    path::PathBuf,
+    process::Command,
+};
 
 struct Home {
     directory: tempfile::TempDir,
@@ -149,6 +154,42 @@ async fn exact_spelling_comes_first() {
 async fn readonly_is_the_mode() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::new();
+/// Names the directory that a process without rights is to list.
+const LISTED: &str = "SMB_SERVER_TEST_LISTED";
+/// Nobody.
+const NOBODY: u32 = 65_534;
+
+/// Root may read everything: whoever lists is another process then.
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_listed_with_the_others() {
+    if let Some(at) = std::env::var_os(LISTED) {
+        let share = LocalShare::open(std::path::Path::new(&at), LocalOptions::default()).unwrap();
+        return assert_eq!(Client::new(Arc::new(share)).names("").await, ["a", "closed", "z"]);
+    }
+    let home = Home::new();
+    for name in ["a", "closed", "z"] {
+        fs::write(home.at(name), b"").unwrap();
+    }
+    let mode = |at: PathBuf, mode| fs::set_permissions(at, unix::PermissionsExt::from_mode(mode)).unwrap();
+    mode(home.at("closed"), 0);
+    mode(home.at(""), 0o755);
+    let mut lister = Command::new(std::env::current_exe().unwrap());
+    let name = "backend::local::tests::an_entry_that_cannot_be_read_is_listed_with_the_others";
+    lister.args(["--exact", name]).env(LISTED, home.at(""));
+    if unix::MetadataExt::uid(&fs::metadata(home.at("a")).unwrap()) == 0 {
+        lister.uid(NOBODY);
+    }
+    match lister.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            println!("skipped: nobody may run this program");
+        }
+        output => {
+            let output = output.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+}
+
     let share = home.client();
     let file = share.file("f").await;
     fs::set_permissions(home.at("f"), fs::Permissions::from_mode(0o640)).unwrap();
