@@ -14,7 +14,7 @@ use super::{
 use crate::{backend::Handle, share::Share};
 use smb_proto::{
     dtyp::Token,
-    msg::{Access, FileId, FileTime, LockSequence},
+    msg::{Access, CreateOptions, FileId, FileTime, LockSequence},
     status::NtStatus,
 };
 use std::{
@@ -164,6 +164,11 @@ impl Open {
     /// STATUS_ACCESS_DENIED unless the open may do one of `access`.
     pub fn require(&self, access: Access) -> Result<(), NtStatus> {
         if self.granted.intersects(access) { Ok(()) } else { Err(NtStatus::ACCESS_DENIED) }
+    }
+
+    /// Whether what is written through it must be durable before it is answered.
+    pub fn writes_through(&self) -> bool {
+        CreateOptions(self.mode.load(Ordering::Relaxed)).contains(CreateOptions::WRITE_THROUGH)
     }
 
     /// Whether a LOCK was done before — [MS-SMB2] 3.3.5.14.

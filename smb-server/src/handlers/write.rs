@@ -89,7 +89,7 @@ fn examine(request: &Request) -> Result<Write, NtStatus> {
     let data = body.range_of(write.data).ok_or(NtStatus::INVALID_PARAMETER)?;
     let way = placement::way(write.channel, length, limits, request.protected())?;
     // On a stream a flush is the commit: writing through means nothing there.
-    let through =
-        write.flags.contains(WriteFlags::WRITE_THROUGH) && !open.share.backend().capabilities().stream;
+    let through = (write.flags.contains(WriteFlags::WRITE_THROUGH) || open.writes_through())
+        && !open.share.backend().capabilities().stream;
     Ok(Write { open, offset: write.offset, length, through, way, data })
 }

@@ -1,11 +1,13 @@
 //! Files and directories: dispositions, share modes, deletion, renaming, information, listings.
 
-use crate::peer::*;
+use crate::{gated::Gated, peer::*};
 use smb_proto::{
     fscc::{directory::entries, *},
     msg::{context::create::*, *},
     status::NtStatus,
 };
+use smb_server::Share;
+use std::sync::atomic::Ordering;
 
 async fn set(peer: &mut Peer, file_id: FileId, information: &impl Information) -> Result<(), NtStatus> {
     set_raw(peer, file_id, information).await.map(|_| ())
@@ -37,6 +39,27 @@ async fn query<I: Information>(peer: &mut Peer, file_id: FileId) -> Result<I, Nt
         input: Vec::new(),
     };
     peer.call::<QueryInfoResponse>(&request).await.map(|response| I::parse(&response.output).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_written_through_is_flushed() {
+    let gated = Gated::new();
+    let flushed = || gated.flushes.load(Ordering::Relaxed);
+    let mut peer = Peer::ready(&server(Share::new("data", gated.clone()), |builder| builder)).await;
+    let file = peer.file("f").await;
+    peer.write(file, 0, b"later").await.unwrap();
+    assert_eq!(flushed(), 0);
+    let through = WriteRequest { flags: WriteFlags::WRITE_THROUGH, ..write(file, 0, b"now") };
+    peer.call::<WriteResponse>(&through).await.unwrap();
+    assert_eq!(flushed(), 1);
+    set(&mut peer, file, &ModeInformation { mode: CreateOptions::WRITE_THROUGH.0 }).await.unwrap();
+    peer.write(file, 0, b"now").await.unwrap();
+    assert_eq!(flushed(), 2);
+    let options = CreateOptions::WRITE_THROUGH;
+    let through = CreateRequest { options, ..create("f", CreateDisposition::OPEN) };
+    let file = peer.create(&through).await.unwrap().file_id;
+    peer.write(file, 0, b"now").await.unwrap();
+    assert_eq!(flushed(), 3);
 }
 
 #[tokio::test]

@@ -6,19 +6,29 @@ use smb_proto::{
 };
 use smb_server::backend::*;
 use smb_transport::{BoxFuture, Gate, IoBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 #[derive(Clone)]
 pub struct Gated {
     pub reads: Gate,
     pub writes: Gate,
+    pub flushes: Arc<AtomicUsize>,
     pub ends: Arc<Mutex<Vec<bool>>>,
     pub data: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Gated {
     pub fn new() -> Self {
-        Self { reads: Gate::opened(), writes: Gate::opened(), ends: Arc::default(), data: Arc::default() }
+        Self {
+            reads: Gate::opened(),
+            writes: Gate::opened(),
+            flushes: Arc::default(),
+            ends: Arc::default(),
+            data: Arc::default(),
+        }
     }
 
     fn metadata(&self) -> Metadata {
@@ -75,6 +85,11 @@ impl Handle for Gated {
             data[offset as usize..end].copy_from_slice(&buf);
             Ok(())
         })
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<()>> {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
     }
 
     fn set_len(&self, len: u64) -> BoxFuture<'_, Result<()>> {

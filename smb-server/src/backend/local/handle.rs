@@ -357,9 +357,10 @@ impl Handle for LocalHandle {
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.brief(|open| match open.path_only {
+        // What only names its file has written nothing, unless it is one of the file's streams.
+        Box::pin(self.brief(|open| match open.path_only && open.stream.is_none() {
             true => Ok(()),
-            false => fsync(&open.fd).map_err(super::errno::status),
+            false => open.with_file(|fd| fsync(fd).map_err(super::errno::status)),
         }))
     }
 

@@ -126,6 +126,23 @@ async fn the_host_replaces_a_file_and_the_handle_leaves_it_alone() {
 }
 
 #[tokio::test]
+async fn a_stream_is_flushed_with_the_file_that_carries_it() {
+    let home = Home::new();
+    let share = home.client();
+    if !share.backend().capabilities().named_streams {
+        println!("skipped: no extended attributes here");
+        return;
+    }
+    share.stream("f", "s", Existing::Welcome).await.unwrap();
+    let stream = share.stream("f", "s", Existing::Required).await.unwrap().handle;
+    stream.flush().await.unwrap();
+    // Where there is no such file any more, nothing can be made durable.
+    fs::write(home.at("g"), b"theirs").unwrap();
+    fs::rename(home.at("g"), home.at("f")).unwrap();
+    assert_eq!(stream.flush().await, Err(NtStatus::FILE_DELETED));
+}
+
+#[tokio::test]
 async fn what_clients_cannot_ask_for_is_not_listed() {
     use std::os::unix::ffi::OsStrExt;
     let home = Home::new();
@@ -137,23 +154,6 @@ async fn what_clients_cannot_ask_for_is_not_listed() {
     assert_eq!(home.client().names("").await, ["good"]);
 }
 
-#[tokio::test]
-async fn exact_spelling_comes_first() {
-    let home = Home::new();
-    fs::write(home.at("name"), b"lower").unwrap();
-    fs::write(home.at("NAME"), b"upper").unwrap();
-    let share = home.client();
-    assert_eq!(share.content("name").await, b"lower");
-    assert_eq!(share.content("NAME").await, b"upper");
-    let options = LocalOptions { case_sensitive: true, ..LocalOptions::default() };
-    let share = Client::new(Arc::new(home.share_as(options)));
-    assert_eq!(share.refusal("Name", Type::File, Existing::Required).await, NtStatus::OBJECT_NAME_NOT_FOUND);
-}
-
-#[tokio::test]
-async fn readonly_is_the_mode() {
-    use std::os::unix::fs::PermissionsExt;
-    let home = Home::new();
 /// Names the directory that a process without rights is to list.
 const LISTED: &str = "SMB_SERVER_TEST_LISTED";
 /// Nobody.
@@ -190,6 +190,23 @@ async fn an_entry_that_cannot_be_read_is_listed_with_the_others() {
     }
 }
 
+#[tokio::test]
+async fn exact_spelling_comes_first() {
+    let home = Home::new();
+    fs::write(home.at("name"), b"lower").unwrap();
+    fs::write(home.at("NAME"), b"upper").unwrap();
+    let share = home.client();
+    assert_eq!(share.content("name").await, b"lower");
+    assert_eq!(share.content("NAME").await, b"upper");
+    let options = LocalOptions { case_sensitive: true, ..LocalOptions::default() };
+    let share = Client::new(Arc::new(home.share_as(options)));
+    assert_eq!(share.refusal("Name", Type::File, Existing::Required).await, NtStatus::OBJECT_NAME_NOT_FOUND);
+}
+
+#[tokio::test]
+async fn readonly_is_the_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
     let share = home.client();
     let file = share.file("f").await;
     fs::set_permissions(home.at("f"), fs::Permissions::from_mode(0o640)).unwrap();
