@@ -191,7 +191,7 @@ impl Intake<'_> {
             self.deadline = Some(Instant::now() + limits.auth_timeout);
         }
         if proven != self.widened {
-            let payload = limits.max_io.max(limits.max_transact);
+            let payload = self.conn.agreed().map_or(0, |agreed| agreed.max_io.max(agreed.max_transact));
             let payload = usize::try_from(payload).unwrap_or(usize::MAX);
             self.receiver.set_limit(if proven { payload.saturating_add(OVERHEAD) } else { INITIAL_LIMIT });
             self.widened = proven;
@@ -289,11 +289,16 @@ async fn until(deadline: Option<Instant>) {
 /// Reads the headers of a frame and takes their MessageIds out of the window.
 fn take_in(conn: &Arc<Conn>, frame: &[u8]) -> Result<Vec<Taken>, PeerViolation> {
     let mut parts = Vec::with_capacity(1);
+    let reserved = conn.agreed().is_ok_and(|agreed| !agreed.multi_credit());
     for range in compound::ranges(frame) {
         let range = range?;
-        let (header, _) = Header::parse(frame.get(range.clone()).unwrap_or(&[]))?;
+        let (mut header, _) = Header::parse(frame.get(range.clone()).unwrap_or(&[]))?;
         if !matches!(header.role, Role::Request { .. }) {
             return Err(PeerViolation::State(header.command));
+        }
+        if reserved {
+            // It says nothing at 2.0.2, and pays for nothing — [MS-SMB2] 2.2.1.2.
+            header.credit_charge = 0;
         }
         parts.push((header, range));
     }

@@ -1,7 +1,7 @@
 //! Garbage, lies, stalls and greed.
 
 use crate::{gated::Gated, peer::*};
-use smb_proto::{command::Command, compound, msg::*, status::NtStatus};
+use smb_proto::{command::Command, compound, dialect::Dialect, header::Header, msg::*, status::NtStatus};
 use smb_server::{Server, Share};
 use smb_transport::memory::MemoryOptions;
 use std::time::Duration;
@@ -75,6 +75,24 @@ async fn sizes_beyond_what_was_agreed_or_paid_for() {
     assert_eq!(peer.write(file, i64::MAX as u64, b"xx").await, Err(NtStatus::INVALID_PARAMETER));
     let unknown = FileId { persistent: 1, volatile: 2 };
     assert_eq!(peer.read(unknown, 0, 1).await, Err(NtStatus::FILE_CLOSED));
+}
+
+/// Without requests of several credits, none is larger than one is worth, whatever its header says.
+#[tokio::test]
+async fn a_charge_pays_for_nothing_at_2_0_2() {
+    let server = plain();
+    let mut peer = Peer::connect(&server);
+    peer.negotiate_with(&[Dialect::SMB_2_0_2], Capabilities::NONE).await.unwrap();
+    peer.login(USER, PASSWORD).await.unwrap();
+    peer.connect_tree("data").await.unwrap();
+    let file = peer.file("f").await;
+    let header = peer.header(Command::ECHO);
+    let charged = Header { credit_charge: 9, ..header };
+    peer.raw(&compound::single(&charged, &EchoRequest)).await;
+    assert_eq!(peer.recv().await.header.credit_charge, 0);
+    assert_eq!(peer.write(file, 0, &[7; 65_536]).await, Ok(65_536));
+    peer.send(&write(file, 0, &[7; 200_000]), 4).await;
+    assert!(peer.is_dropped().await, "a frame of four credits was taken in");
 }
 
 #[tokio::test]
