@@ -4,11 +4,12 @@
 //!   admit ──▶ (a few failures) at once
 //!         ──▶ (more) one after the other, each later than the last: 1 s, 2 s, 4 s … apart
 //!         ──▶ (its turn would come too late) refused
-//!   failed: one failure more · succeeded: forgotten · quiet for long: forgotten
+//!   failed: one failure more · succeeded: those under the same name forgotten · quiet for long: all forgotten
 //! ```
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv6Addr},
     time::Duration,
 };
@@ -24,10 +25,16 @@ const MOST_WAITING: Duration = Duration::from_secs(30);
 /// After so long without a failure an address is forgotten.
 const MEMORY: Duration = Duration::from_secs(600);
 
+/// Users whose failures are counted apart, for each address.
+const MOST_NAMES: usize = 8;
+
 /// What is known of one address.
 #[derive(Debug, Default)]
 struct Record {
-    failures: u32,
+    /// Failures by user, whose name is hashed.
+    named: Vec<(u64, u32)>,
+    /// All others. Nobody can make up for them.
+    others: u32,
     /// When the next log-on may be tried.
     next: Duration,
     /// When somebody last tried.
@@ -35,8 +42,23 @@ struct Record {
 }
 
 impl Record {
+    fn failures(&self) -> u32 {
+        self.named.iter().fold(self.others, |sum, (_, failures)| sum.saturating_add(*failures))
+    }
+
+    /// Counts a failure.
+    fn add(&mut self, user: Option<u64>) {
+        let room = self.named.len() < MOST_NAMES;
+        let known = self.named.iter_mut().find(|(name, _)| Some(*name) == user);
+        match (known, user) {
+            (Some((_, failures)), _) => *failures = failures.saturating_add(1),
+            (None, Some(user)) if room => self.named.push((user, 1)),
+            (None, _) => self.others = self.others.saturating_add(1),
+        }
+    }
+
     fn pause(&self) -> Duration {
-        match self.failures.checked_sub(FREE) {
+        match self.failures().checked_sub(FREE) {
             None => Duration::ZERO,
             Some(doublings) => {
                 let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
@@ -51,12 +73,17 @@ impl Record {
 pub struct Throttle {
     records: HashMap<IpAddr, Record>,
     most: usize,
+    names: RandomState,
 }
 
 impl Throttle {
     /// One that remembers at most so many addresses.
     pub fn new(most: usize) -> Self {
-        Self { records: HashMap::new(), most: most.max(1) }
+        Self { records: HashMap::new(), most: most.max(1), names: RandomState::new() }
+    }
+
+    fn name(&self, user: &str) -> u64 {
+        self.names.hash_one(user.to_lowercase())
     }
 
     /// How long a log-on from `address` must wait; `None` where it is refused.
@@ -75,21 +102,30 @@ impl Throttle {
         Some(wait)
     }
 
-    /// A log-on from `address` failed.
-    pub fn failed(&mut self, address: IpAddr, now: Duration) {
+    /// A log-on from `address` failed, of somebody who may have said who they are.
+    pub fn failed(&mut self, address: IpAddr, user: Option<&str>, now: Duration) {
         let address = group(address);
+        let user = user.map(|user| self.name(user));
         if self.records.len() >= self.most && !self.records.contains_key(&address) {
             self.make_room(now);
         }
         let record = self.records.entry(address).or_default();
-        record.failures = record.failures.saturating_add(1);
+        record.add(user);
         record.last = now;
         record.next = record.next.max(now.saturating_add(record.pause()));
     }
 
-    /// A log-on from `address` succeeded.
-    pub fn succeeded(&mut self, address: IpAddr) {
-        self.records.remove(&group(address));
+    /// `user` has proved from `address` who they are. That says nothing of those who failed to be somebody else: whoever
+    /// has an account could guess for ever.
+    pub fn succeeded(&mut self, address: IpAddr, user: &str) {
+        let (address, user) = (group(address), self.name(user));
+        let Some(record) = self.records.get_mut(&address) else { return };
+        record.named.retain(|(name, _)| *name != user);
+        if record.failures() == 0 {
+            self.records.remove(&address);
+        } else if record.pause().is_zero() {
+            record.next = Duration::ZERO;
+        }
     }
 
     /// Forgets whoever was quiet for long; if nobody was, whoever was quiet longest.
@@ -126,7 +162,7 @@ mod tests {
 
     fn after(failures: u32) -> Throttle {
         let mut throttle = Throttle::new(100);
-        (0..failures).for_each(|_| throttle.failed(address("192.0.2.1"), at(0)));
+        (0..failures).for_each(|_| throttle.failed(address("192.0.2.1"), Some("alice"), at(0)));
         throttle
     }
 
@@ -134,7 +170,7 @@ mod tests {
     fn a_few_failures_cost_nothing() {
         let mut throttle = after(FREE - 1);
         assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(0)));
-        throttle.failed(address("192.0.2.1"), at(0));
+        throttle.failed(address("192.0.2.1"), None, at(0));
         assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(1)));
         assert_eq!(throttle.admit(address("192.0.2.2"), at(0)), Some(at(0)), "somebody else");
     }
@@ -158,18 +194,39 @@ mod tests {
     #[test]
     fn success_and_time_forgive() {
         let mut throttle = after(FREE + 5);
-        throttle.succeeded(address("192.0.2.1"));
+        throttle.succeeded(address("192.0.2.1"), "Alice");
         assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(0)));
+        assert!(throttle.records.is_empty());
         let mut throttle = after(FREE + 40);
         assert_eq!(throttle.admit(address("192.0.2.1"), at(601)), Some(at(0)));
         assert!(throttle.records.is_empty());
     }
 
     #[test]
+    fn success_forgives_nobody_else() {
+        let mut throttle = after(FREE + 2);
+        throttle.failed(address("192.0.2.1"), Some("bob"), at(0));
+        throttle.succeeded(address("192.0.2.1"), "bob");
+        throttle.succeeded(address("192.0.2.1"), "carol");
+        assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(8)));
+        throttle.succeeded(address("192.0.2.1"), "alice");
+        assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(0)));
+        // Of those without a name, and of more names than are kept apart, none is forgiven.
+        for number in 0..100 {
+            throttle.failed(address("192.0.2.1"), Some(&number.to_string()), at(0));
+            throttle.succeeded(address("192.0.2.1"), "none of them");
+        }
+        let record = throttle.records.values().next().unwrap();
+        assert_eq!((record.named.len(), record.failures()), (MOST_NAMES, 100));
+        throttle.succeeded(address("192.0.2.1"), "99");
+        assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), None);
+    }
+
+    #[test]
     fn a_network_of_ipv6_is_one() {
         let mut throttle = Throttle::new(100);
         for host in 0..=FREE {
-            throttle.failed(address(&format!("2001:db8::{host:x}")), at(0));
+            throttle.failed(address(&format!("2001:db8::{host:x}")), None, at(0));
         }
         assert_eq!(throttle.admit(address("2001:db8::ffff"), at(0)), Some(at(2)));
         assert_eq!(throttle.admit(address("2001:db8:0:1::1"), at(0)), Some(at(0)));
@@ -179,8 +236,8 @@ mod tests {
     fn memory_is_bounded_and_the_quietest_goes_first() {
         let mut throttle = Throttle::new(3);
         for number in 0..10 {
-            throttle.failed(address(&format!("192.0.2.{number}")), at(number));
-            throttle.failed(address("198.51.100.1"), at(number));
+            throttle.failed(address(&format!("192.0.2.{number}")), None, at(number));
+            throttle.failed(address("198.51.100.1"), None, at(number));
         }
         assert_eq!(throttle.records.len(), 3);
         assert!(throttle.records.contains_key(&address("198.51.100.1")));

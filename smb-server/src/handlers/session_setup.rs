@@ -13,7 +13,7 @@ use crate::{
     entropy,
 };
 use smb_proto::{
-    auth::{Authenticated, ServerAuth, ServerConfig, ServerStep, SessionKey},
+    auth::{Accounts, AuthError, Authenticated, NtHash, ServerAuth, ServerConfig, ServerStep, SessionKey},
     crypto::{
         kdf::SessionKeys,
         preauth::PreauthHash,
@@ -26,7 +26,7 @@ use smb_proto::{
     },
     status::NtStatus,
 };
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 /// FILETIME units of a second.
 const TICKS: u64 = 10_000_000;
@@ -60,7 +60,8 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     }
     exchange.begun = true;
     exchange.preauth.update(&request.message);
-    match exchange.auth.step(&setup.token, conn.shared.accounts.as_ref()) {
+    let (step, user) = step(&mut exchange, &setup.token, conn.shared.accounts.as_ref());
+    match step {
         Ok(ServerStep::Continue(token)) => {
             lock(&conn.core).keep_exchange(session_id, exchange);
             let response = SessionSetupResponse { flags: SessionFlags::NONE, token };
@@ -68,16 +69,13 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
             Ok(Answer { session_id: Some(session_id), hash: Some(HashInto::Exchange(session_id)), ..answer })
         }
         Ok(ServerStep::Done(done)) => {
-            if let Some(address) = address {
-                lock(&conn.shared.throttle).succeeded(address);
-            }
             let login = Login { conn, agreed: &agreed, setup: &setup, session_id };
             login.finish(exchange, done).await
         }
         Err(error) => {
             tracing::info!(conn = conn.id, %error, "authentication failed");
             if let Some(address) = address {
-                lock(&conn.shared.throttle).failed(address, conn.shared.uptime());
+                lock(&conn.shared.throttle).failed(address, user.as_deref(), conn.shared.uptime());
             }
             // Who fails to prove again who he is has no session any more — [MS-SMB2] 3.3.5.5.3.
             if let Some(session) = &exchange.again {
@@ -86,6 +84,38 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
             Err(error.status())
         }
     }
+}
+
+/// Those who may log on, and who it was that they were asked for.
+struct Asked<'a> {
+    accounts: &'a dyn Accounts,
+    user: RefCell<Option<String>>,
+}
+
+impl Accounts for Asked<'_> {
+    fn nt_hash(&self, user: &str, domain: &str) -> Option<NtHash> {
+        self.user.replace(Some(user.to_owned()));
+        self.accounts.nt_hash(user, domain)
+    }
+
+    fn anonymous(&self) -> bool {
+        self.accounts.anonymous()
+    }
+
+    fn guest(&self, user: &str, domain: &str) -> bool {
+        self.accounts.guest(user, domain)
+    }
+}
+
+/// Takes a client's token; also tells who the client says it is, where it got as far as that.
+fn step(
+    exchange: &mut Exchange,
+    token: &[u8],
+    accounts: &dyn Accounts,
+) -> (Result<ServerStep, AuthError>, Option<String>) {
+    let asked = Asked { accounts, user: RefCell::default() };
+    let step = exchange.auth.step(token, &asked);
+    (step, asked.user.into_inner())
 }
 
 /// The authentication that a request goes on with, or a new one.
@@ -160,6 +190,9 @@ impl Login<'_> {
                 return Err(NtStatus::CONNECTION_DISCONNECTED);
             }
             self.end_previous(&session).await;
+        }
+        if let Some(peer) = self.conn.info.peer.filter(|_| !session.owner.unproven()) {
+            lock(&self.conn.shared.throttle).succeeded(peer.ip(), &session.owner.user);
         }
         tracing::info!(conn = self.conn.id, session = session.id, user = %session.owner.user, "logged on");
         Ok(answer)

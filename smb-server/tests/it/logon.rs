@@ -61,6 +61,21 @@ async fn guessing_passwords_takes_longer_and_longer() {
     assert_eq!(start.elapsed(), Duration::from_secs(15));
 }
 
+/// Whoever has an account, and whoever is let in without one, does not get to guess for nothing.
+#[tokio::test(start_paused = true)]
+async fn only_the_user_who_failed_ends_the_waiting() {
+    let server = server(memory(), |builder| builder.user("bob", "his").guest(true));
+    let start = Instant::now();
+    fail(&server, 6).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
+    from(&server, STRANGER).await.login("nobody", "").await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(1 + 2));
+    from(&server, STRANGER).await.login("bob", "his").await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(1 + 2 + 2));
+    fail(&server, 1).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(1 + 2 + 2 + 2));
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_would_wait_too_long_is_refused() {
     let server = plain();
