@@ -94,6 +94,8 @@ struct Waiter {
 struct File {
     held: Vec<Held>,
     waiting: VecDeque<Waiter>,
+    /// What was given up and nobody who waits was tried for yet.
+    freed: Vec<Range>,
 }
 
 impl File {
@@ -116,14 +118,20 @@ impl File {
             })
         };
         let found = place(true).or_else(|| place(false));
-        found.map(|index| self.held.remove(index)).is_some()
+        found.map(|index| self.freed.push(self.held.remove(index).wanted.range)).is_some()
     }
 
-    /// Grants what can be granted now; returns whom to wake.
+    /// Grants what can be granted of what was given up; returns whom to wake.
     fn serve(&mut self) -> Vec<Waker> {
         let mut wake = Vec::new();
+        let freed = std::mem::take(&mut self.freed);
+        if freed.is_empty() {
+            return wake;
+        }
         for mut waiter in std::mem::take(&mut self.waiting) {
-            if self.grant(waiter.lock).is_ok() {
+            // Whatever else is in its way still is.
+            let concerned = freed.iter().any(|range| range.overlaps(waiter.lock.wanted.range));
+            if concerned && self.grant(waiter.lock).is_ok() {
                 wake.extend(waiter.waker.take());
             } else {
                 self.waiting.push_back(waiter);
@@ -169,7 +177,7 @@ impl ByteLocks {
         let file = files.entry(*key).or_default();
         let before = file.held.len();
         let done = act(file);
-        let wake = if file.held.len() < before { file.serve() } else { Vec::new() };
+        let wake = file.serve();
         let after = file.held.len();
         if after >= before {
             self.held.fetch_add(after - before, Ordering::Relaxed);
@@ -219,9 +227,11 @@ impl Locker {
         Waiting { locker: self.clone(), wanted, ticket: None, over: false }
     }
 
-    /// Gives up one lock: STATUS_RANGE_NOT_LOCKED where the open holds none of exactly this range.
-    pub fn unlock(&self, range: Range) -> Result<(), NtStatus> {
-        let found = self.locks.change(&self.key, |file| file.unlock(self.owner, range));
+    /// Gives up one lock after the other, then serves those that wait: STATUS_RANGE_NOT_LOCKED at the first range of which
+    /// the open holds no lock exactly; what went before stays unlocked.
+    pub fn unlock(&self, ranges: &[Range]) -> Result<(), NtStatus> {
+        let unlock = |file: &mut File| ranges.iter().all(|range| file.unlock(self.owner, *range));
+        let found = self.locks.change(&self.key, unlock);
         if found { Ok(()) } else { Err(NtStatus::RANGE_NOT_LOCKED) }
     }
 
@@ -242,7 +252,8 @@ impl Locker {
     pub fn end(&self) {
         let mut gone = Vec::new();
         self.locks.change(&self.key, |file| {
-            file.held.retain(|held| held.owner != self.owner);
+            let ours = file.held.extract_if(.., |held| held.owner == self.owner);
+            file.freed.extend(ours.map(|held| held.wanted.range));
             let (ours, others) =
                 std::mem::take(&mut file.waiting).into_iter().partition(|w| w.lock.owner == self.owner);
             gone = Vec::from(ours);

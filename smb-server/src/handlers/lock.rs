@@ -12,13 +12,17 @@ use smb_proto::{
     status::NtStatus,
 };
 
+/// Elements of one request: each looks at all locks of the file, while others wait. The kernel's client sends what fits
+/// in a page, which is 170.
+const MOST_ELEMENTS: usize = 256;
+
 /// Locks ranges, or unlocks them.
 pub(crate) async fn handle(request: &Request) -> Outcome {
     let lock: LockRequest = request.parse()?;
     let open = request.open(lock.file_id)?;
     open.require(Access::READ_DATA.with(Access::WRITE_DATA))?;
     let Some(first) = lock.locks.first() else { return Err(NtStatus::INVALID_PARAMETER) };
-    if open.directory {
+    if open.directory || lock.locks.len() > MOST_ELEMENTS {
         return Err(NtStatus::INVALID_PARAMETER);
     }
     let verifies = request.conn.agreed()?.capabilities.contains(Capabilities::MULTI_CHANNEL);
@@ -39,12 +43,11 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
 
 /// Gives up one range after the other; what went before a mistake stays unlocked.
 fn unlock(open: &Open, elements: &[LockElement]) -> Result<(), NtStatus> {
-    elements.iter().try_for_each(|element| {
-        if element.flags != LockFlags::UNLOCK {
-            return Err(NtStatus::INVALID_PARAMETER);
-        }
-        open.locker.unlock(Range { offset: element.offset, length: element.length })
-    })
+    let right = elements.iter().take_while(|element| element.flags == LockFlags::UNLOCK);
+    let range = |element: &LockElement| Range { offset: element.offset, length: element.length };
+    let ranges: Vec<_> = right.map(range).collect();
+    open.locker.unlock(&ranges)?;
+    if ranges.len() == elements.len() { Ok(()) } else { Err(NtStatus::INVALID_PARAMETER) }
 }
 
 /// Locks all ranges or none. Only a single one is waited for.

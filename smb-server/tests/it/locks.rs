@@ -98,6 +98,21 @@ async fn arrays_are_locked_as_a_whole_and_checked() {
     assert_eq!(lock(&mut two, &unlock).await, Err(NtStatus::RANGE_NOT_LOCKED));
 }
 
+#[tokio::test]
+async fn a_request_has_so_many_elements() {
+    let mut peer = Peer::ready(&plain()).await;
+    let file_id = peer.file("f").await;
+    let many = |count, flags| {
+        let locks = (0..count).map(|offset| LockElement { offset, length: 1, flags }).collect();
+        LockRequest { locks, ..request(file_id, 0, 0, LockFlags::NONE) }
+    };
+    let exclusive = LockFlags::EXCLUSIVE_LOCK.with(NOW);
+    assert_eq!(lock(&mut peer, &many(257, exclusive)).await, Err(NtStatus::INVALID_PARAMETER));
+    lock(&mut peer, &many(256, exclusive)).await.unwrap();
+    assert_eq!(lock(&mut peer, &many(257, LockFlags::UNLOCK)).await, Err(NtStatus::INVALID_PARAMETER));
+    lock(&mut peer, &many(256, LockFlags::UNLOCK)).await.unwrap();
+}
+
 /// However many locks wait, a CANCEL is heard, and so is that the client has gone.
 #[tokio::test]
 async fn locks_that_wait_keep_nobody_out() {

@@ -36,10 +36,10 @@ fn exclusive_and_shared() {
     two.lock(&[exclusive(10, 1)]).unwrap();
     assert_eq!(locks.len(), 3);
     // The exclusive one goes first; then both may share.
-    one.unlock(range(0, 10)).unwrap();
+    one.unlock(&[range(0, 10)]).unwrap();
     two.lock(&[shared(0, 1)]).unwrap();
-    one.unlock(range(0, 10)).unwrap();
-    assert_eq!(one.unlock(range(0, 10)), Err(NtStatus::RANGE_NOT_LOCKED));
+    one.unlock(&[range(0, 10)]).unwrap();
+    assert_eq!(one.unlock(&[range(0, 10)]), Err(NtStatus::RANGE_NOT_LOCKED));
     drop((one, two));
     assert_eq!(locks.len(), 0);
     assert!(locks.shards.iter().all(|shard| lock(shard).is_empty()));
@@ -102,10 +102,25 @@ fn who_waits_gets_it_in_turn() {
     let mut first = pin!(two.wait(exclusive(0, 5)));
     let mut second = pin!(two.wait(shared(8, 1)));
     assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
-    one.unlock(range(0, 10)).unwrap();
+    one.unlock(&[range(0, 10)]).unwrap();
     assert_eq!(poll(&mut second), Poll::Ready(Ok(())));
     assert_eq!(poll(&mut first), Poll::Ready(Ok(())));
     assert!(one.lock(&[shared(0, 1)]).is_err());
+}
+
+#[test]
+fn what_is_unlocked_together_is_there_for_who_waits_longest() {
+    let (_locks, one, two) = two();
+    one.lock(&[exclusive(0, 10), exclusive(10, 10), exclusive(30, 10)]).unwrap();
+    let mut both = pin!(two.wait(exclusive(0, 20)));
+    let mut first = pin!(two.wait(exclusive(0, 10)));
+    let mut apart = pin!(two.wait(exclusive(30, 10)));
+    assert!(poll(&mut both).is_pending() && poll(&mut first).is_pending() && poll(&mut apart).is_pending());
+    one.unlock(&[range(0, 10), range(10, 10)]).unwrap();
+    assert_eq!(poll(&mut both), Poll::Ready(Ok(())));
+    assert!(poll(&mut first).is_pending() && poll(&mut apart).is_pending());
+    assert_eq!(one.unlock(&[range(30, 10), range(0, 10)]), Err(NtStatus::RANGE_NOT_LOCKED));
+    assert_eq!(poll(&mut apart), Poll::Ready(Ok(())), "what went before stays unlocked");
 }
 
 #[test]
@@ -118,7 +133,7 @@ fn waiting_is_given_up_by_dropping() {
     // Granted while it is dropped: it is given up, too.
     let mut waiting = Box::pin(two.wait(exclusive(0, 5)));
     assert!(poll(&mut waiting.as_mut()).is_pending());
-    one.unlock(range(0, 10)).unwrap();
+    one.unlock(&[range(0, 10)]).unwrap();
     assert_eq!(locks.len(), 1);
     drop(waiting);
     assert_eq!(locks.len(), 0);
