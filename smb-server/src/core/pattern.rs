@@ -1,19 +1,34 @@
 //! Wildcards of directory listings — [MS-FSA] 2.1.4.4.
 
+use smb_proto::status::NtStatus;
+
+/// UTF-16 units of a pattern: twice those of the longest name. Matching a name costs as many steps as both lengths
+/// multiplied.
+const MOST: usize = 512;
+
 /// A pattern ready to be matched against names.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: Vec<char>,
+    /// Characters of the shortest name.
+    least: usize,
     everything: bool,
     fold: bool,
 }
 
 impl Pattern {
     /// Prepares `pattern`; names are compared without regard to case unless `case_sensitive`. An empty pattern, `*` and
-    /// `*.*` match everything.
-    pub fn new(pattern: &str, case_sensitive: bool) -> Self {
+    /// `*.*` match everything. STATUS_OBJECT_NAME_INVALID where it is longer than any that is of use.
+    pub fn new(pattern: &str, case_sensitive: bool) -> Result<Self, NtStatus> {
+        if pattern.encode_utf16().nth(MOST).is_some() {
+            return Err(NtStatus::OBJECT_NAME_INVALID);
+        }
         let fold = !case_sensitive;
-        Self { text: chars(pattern, fold), everything: matches!(pattern, "" | "*" | "*.*"), fold }
+        let mut text = chars(pattern, fold);
+        // Several in a row take what one does.
+        text.dedup_by(|next, one| next == one && matches!(one, '*' | '<'));
+        let least = text.iter().filter(|c| !matches!(c, '*' | '<' | '>' | '"')).count();
+        Ok(Self { text, least, everything: matches!(pattern, "" | "*" | "*.*"), fold })
     }
 
     /// Whether `name` matches.
@@ -22,20 +37,24 @@ impl Pattern {
             return true;
         }
         let name = chars(name, self.fold);
+        if name.len() < self.least {
+            return false;
+        }
         let last_dot = name.iter().rposition(|c| *c == '.');
         // The places in the pattern that the part of the name read so far can lead to.
         let mut reached = vec![false; self.text.len() + 1];
+        let mut next = reached.clone();
         set(&mut reached, 0);
         self.skip(&mut reached, name.first().copied());
         for (at, c) in name.iter().enumerate() {
-            let mut next = vec![false; self.text.len() + 1];
+            next.fill(false);
             for (place, wanted) in self.text.iter().enumerate() {
                 if reached.get(place) == Some(&true) {
                     self.step(&mut next, place, *wanted, *c, Some(at) == last_dot);
                 }
             }
             self.skip(&mut next, name.get(at + 1).copied());
-            reached = next;
+            std::mem::swap(&mut reached, &mut next);
         }
         reached.last() == Some(&true)
     }
@@ -89,7 +108,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, name: &str) -> bool {
-        Pattern::new(pattern, false).matches(name)
+        Pattern::new(pattern, false).unwrap().matches(name)
     }
 
     #[test]
@@ -141,12 +160,22 @@ mod tests {
 
     #[test]
     fn case_counts_where_asked() {
-        assert!(!Pattern::new("A*", true).matches("abc"));
+        assert!(!Pattern::new("A*", true).unwrap().matches("abc"));
     }
 
     #[test]
     fn hostile_patterns_take_linear_space() {
         let pattern = "*a".repeat(100) + "b";
         assert!(!matches(&pattern, &"a".repeat(255)));
+    }
+
+    #[test]
+    fn patterns_are_bounded() {
+        let stars = Pattern::new(&format!("a{}{}b", "*".repeat(300), "<".repeat(100)), false).unwrap();
+        assert_eq!(stars.text, ['A', '*', '<', 'B']);
+        assert!(stars.matches("a.x.b") && !stars.matches("a.x.c") && !stars.matches("a"));
+        assert!(matches(&"a".repeat(MOST), &"a".repeat(MOST)));
+        let refused = Pattern::new(&"*a".repeat(300), false).err();
+        assert_eq!(refused, Some(NtStatus::OBJECT_NAME_INVALID));
     }
 }

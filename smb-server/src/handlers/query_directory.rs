@@ -35,7 +35,7 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
     }
     let room = request.reserve(query.output_len).await?;
     let scan = begin(&open, &query);
-    let pattern = Pattern::new(&scan.pattern, open.share.backend().capabilities().case_sensitive);
+    let pattern = Pattern::new(&scan.pattern, open.share.backend().capabilities().case_sensitive)?;
     let hides = open.share.backend().capabilities().hide_unreadable;
     let single = query.flags.contains(QueryDirectoryFlags::RETURN_SINGLE_ENTRY);
     let mut listing = Listing { open: &open, pattern, writer, scan, single, full: false, hides };
@@ -91,6 +91,8 @@ impl Listing<'_> {
                     break;
                 }
             }
+            // Where hardly anything matches, others have their turn meanwhile.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
