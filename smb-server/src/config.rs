@@ -113,7 +113,8 @@ const ONCE: u64 = (256 + 64) << 20;
 impl Limits {
     /// A bound on the server's memory, in bytes, while so many connections are there on which nobody has authenticated,
     /// so many on which somebody has, and so many opens, whatever all of them do. Files in a memory share, watched
-    /// directories (at most 64 KiB of changes each) and byte-range locks (8192 of a file) come on top.
+    /// directories (less than 1 MiB each: 64 KiB of changes, as they are sent, and 1024 of the server's own), what the host
+    /// tells of them (16 MiB of paths in a share) and byte-range locks (8192 of a file) come on top.
     ///
     /// ```text
     ///   once          256 MiB of free buffers in the pool, 64 MiB for all that is fixed

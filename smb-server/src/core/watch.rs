@@ -109,7 +109,7 @@ impl Watching {
     fn own(&mut self, change: &Change<'_>, depth: usize, name: &[String], now: Duration) {
         let heard = self.tree || depth == 1;
         if let Some(echoes) = self.echoes.as_mut().filter(|_| heard) {
-            echoes.own(kind(change.action), name.to_vec(), now);
+            echoes.own(kind(change.action), name, now);
         }
     }
 

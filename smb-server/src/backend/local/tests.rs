@@ -7,7 +7,7 @@ use crate::backend::{
     testing::{self, Share as Client, buf, list, path, read},
 };
 use std::{
-    fs,
+    env, fs,
     os::unix::{fs as unix, process::CommandExt},
     path::PathBuf,
     process::Command,
@@ -43,6 +43,38 @@ impl Home {
 
     fn client(&self) -> Client {
         Client::new(Arc::new(self.share()))
+    }
+}
+
+/// Set where a test has a process of its own.
+const ALONE: &str = "SMB_SERVER_TEST_ALONE";
+/// Who has no rights.
+const NOBODY: u32 = 65_534;
+
+/// Runs the test called `name` in a process of its own, which `prepare` may change; true in that process, which is to go on.
+pub(super) fn again(name: &str, prepare: impl FnOnce(&mut Command)) -> bool {
+    if env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut test = Command::new(env::current_exe().unwrap());
+    prepare(test.args(["--exact", name]).env(ALONE, "1"));
+    match test.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            println!("skipped: nobody may run this program");
+        }
+        output => {
+            let output = output.unwrap();
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && told.contains("1 passed"), "{told}");
+        }
+    }
+    false
+}
+
+/// Takes root's rights from a process.
+fn as_nobody(process: &mut Command) {
+    if unix::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0 {
+        process.uid(NOBODY);
     }
 }
 
@@ -154,40 +186,19 @@ async fn what_clients_cannot_ask_for_is_not_listed() {
     assert_eq!(home.client().names("").await, ["good"]);
 }
 
-/// Names the directory that a process without rights is to list.
-const LISTED: &str = "SMB_SERVER_TEST_LISTED";
-/// Nobody.
-const NOBODY: u32 = 65_534;
-
-/// Root may read everything: whoever lists is another process then.
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_is_listed_with_the_others() {
-    if let Some(at) = std::env::var_os(LISTED) {
-        let share = LocalShare::open(std::path::Path::new(&at), LocalOptions::default()).unwrap();
-        return assert_eq!(Client::new(Arc::new(share)).names("").await, ["a", "closed", "z"]);
+    let name = "backend::local::tests::an_entry_that_cannot_be_read_is_listed_with_the_others";
+    // Root may read everything.
+    if !again(name, as_nobody) {
+        return;
     }
     let home = Home::new();
     for name in ["a", "closed", "z"] {
         fs::write(home.at(name), b"").unwrap();
     }
-    let mode = |at: PathBuf, mode| fs::set_permissions(at, unix::PermissionsExt::from_mode(mode)).unwrap();
-    mode(home.at("closed"), 0);
-    mode(home.at(""), 0o755);
-    let mut lister = Command::new(std::env::current_exe().unwrap());
-    let name = "backend::local::tests::an_entry_that_cannot_be_read_is_listed_with_the_others";
-    lister.args(["--exact", name]).env(LISTED, home.at(""));
-    if unix::MetadataExt::uid(&fs::metadata(home.at("a")).unwrap()) == 0 {
-        lister.uid(NOBODY);
-    }
-    match lister.output() {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            println!("skipped: nobody may run this program");
-        }
-        output => {
-            let output = output.unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        }
-    }
+    fs::set_permissions(home.at("closed"), unix::PermissionsExt::from_mode(0o0)).unwrap();
+    assert_eq!(home.client().names("").await, ["a", "closed", "z"]);
 }
 
 #[tokio::test]

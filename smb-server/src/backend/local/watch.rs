@@ -5,10 +5,12 @@
 //!        ▲                              by watch descriptor: who wants it, and under which path
 //!        └ a watch on each directory (of a tree: also on those below it, and on new ones)
 //! ```
-//! A directory that appears is watched a moment later: what is made in it meanwhile is not told.
+//! A directory that appears is watched a moment later: what is made in it meanwhile is not told. Where it cannot be
+//! watched, whoever wants to know hears that changes were lost.
 
 use super::{
     errno::status,
+    meta::{Kind, Stat},
     sandbox::{for_names, is_plain},
 };
 use crate::backend::{Beside, Happened, Report, Result};
@@ -35,14 +37,30 @@ use std::{
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Changes that are read at a time.
 const BATCH: usize = 4096;
-/// Directories that are watched for one share.
-const MOST_DIRECTORIES: usize = 16 * 1024;
+/// Bounds on what is watched for one share.
+const MOST: Most = Most { directories: 16 * 1024, bytes: 16 << 20 };
+/// What a path, or a name in one, takes beyond its text.
+const NAME: usize = 64;
 const DIRECTORY: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 fn wanted() -> WatchFlags {
     let names = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO;
     names | WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::ONLYDIR | WatchFlags::EXCL_UNLINK
+}
+
+/// Bounds on what is watched.
+#[derive(Clone, Copy)]
+struct Most {
+    /// Different directories, and names that wait to become some.
+    directories: usize,
+    /// What the paths take, one for each directory and each listener that wants it.
+    bytes: usize,
+}
+
+/// What a path takes.
+fn taken(path: &[String]) -> usize {
+    path.iter().fold(NAME, |sum, name| sum.saturating_add(NAME).saturating_add(name.len()))
 }
 
 /// Who is told.
@@ -59,13 +77,19 @@ struct Table {
     pending: Vec<(Event, u64)>,
     listeners: HashMap<u64, Listener>,
     /// By watch descriptor: who wants to know, and the directory's path from theirs.
-    places: HashMap<i32, Vec<(u64, Vec<String>)>>,
+    places: HashMap<i32, Wanting>,
+    /// What the paths of `places` take.
+    bytes: usize,
 }
+
+/// Who wants a directory, and its path from theirs.
+type Wanting = Vec<(u64, Vec<String>)>;
 
 /// What watches the directories of a share.
 pub(super) struct Notifier {
     fd: Arc<OwnedFd>,
     table: Mutex<Table>,
+    most: Most,
     /// Written to, it wakes the thread that reads; dropped, it ends it.
     waker: OwnedFd,
 }
@@ -99,14 +123,52 @@ impl Table {
         let last = self.last;
         self.pending.extend(drain(fd).into_iter().map(|event| (event, last)));
     }
+
+    /// A listener wants to know of a directory.
+    fn want(&mut self, descriptor: i32, id: u64, path: Vec<String>) {
+        self.bytes += taken(&path);
+        let wanting = self.places.entry(descriptor).or_default();
+        // One that appeared while its parent was looked through has been found twice.
+        if let Some((_, known)) = wanting.iter_mut().find(|(other, _)| *other == id) {
+            self.bytes -= taken(known);
+            *known = path;
+        } else {
+            wanting.push((id, path));
+        }
+    }
+
+    /// The descriptor means nothing any more.
+    fn forget(&mut self, descriptor: i32) {
+        let paths = self.places.remove(&descriptor).unwrap_or_default();
+        self.bytes -= paths.iter().map(|(_, path)| taken(path)).sum::<usize>();
+    }
+
+    /// Forgets what a listener wants at `path` and below; returns the descriptors that nobody wants any more.
+    fn forget_below(&mut self, id: u64, path: &[String]) -> Vec<i32> {
+        let Self { places, bytes, .. } = self;
+        let mut unwanted = Vec::new();
+        places.retain(|descriptor, wanting| {
+            let over = wanting.extract_if(.., |(other, at)| *other == id && at.starts_with(path));
+            *bytes -= over.map(|(_, at)| taken(&at)).sum::<usize>();
+            if wanting.is_empty() {
+                unwanted.push(*descriptor);
+            }
+            !wanting.is_empty()
+        });
+        unwanted
+    }
 }
 
 impl Notifier {
     /// Begins to read, in a thread of its own.
     pub(super) fn start() -> std::io::Result<Arc<Self>> {
+        Self::bounded(MOST)
+    }
+
+    fn bounded(most: Most) -> std::io::Result<Arc<Self>> {
         let fd = Arc::new(inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?);
         let (woken, waker) = pipe_with(PipeFlags::CLOEXEC)?;
-        let notifier = Arc::new(Self { fd: fd.clone(), table: Mutex::default(), waker });
+        let notifier = Arc::new(Self { fd: fd.clone(), table: Mutex::default(), most, waker });
         let told = Arc::downgrade(&notifier);
         std::thread::Builder::new().name("inotify".into()).spawn(move || read(&fd, &told, &woken))?;
         Ok(notifier)
@@ -140,27 +202,49 @@ impl Notifier {
     /// Watches the directory at `path` of a listener, and where it wants the tree, those below.
     fn add(&self, id: u64, path: &[String]) -> Result<()> {
         let mut table = self.table();
-        let Some(listener) = table.listeners.get(&id) else { return Ok(()) };
+        let mut path = path.to_vec();
+        // The names that are left of each directory on the way down.
+        let mut left = vec![self.add_one(&mut table, id, &path, self.most.directories)?];
+        let mut waiting = left.iter().flatten().count();
+        while let Some(names) = left.last_mut() {
+            let Some(name) = names.pop() else {
+                left.pop();
+                path.pop();
+                continue;
+            };
+            path.push(name);
+            waiting -= 1;
+            match self.add_one(&mut table, id, &path, self.most.directories.saturating_sub(waiting)) {
+                Ok(names) => {
+                    waiting += names.len();
+                    left.push(names);
+                }
+                Err(status) if is_nothing(status) => drop(path.pop()),
+                Err(status) => return Err(status),
+            }
+        }
+        Ok(())
+    }
+
+    /// Watches one directory; returns the names of those in it, where they are wanted, but not more than `most`.
+    fn add_one(&self, table: &mut Table, id: u64, path: &[String], most: usize) -> Result<Vec<String>> {
+        let Some(listener) = table.listeners.get(&id) else { return Ok(Vec::new()) };
         let tree = listener.tree;
         let mut fd = openat(&listener.root, ".", DIRECTORY, Mode::empty()).map_err(status)?;
         for name in path {
             fd = openat(&fd, name, DIRECTORY, Mode::empty()).map_err(status)?;
         }
-        let mut found = vec![(fd, path.to_vec())];
-        while let Some((fd, path)) = found.pop() {
-            if table.places.len() >= MOST_DIRECTORIES {
-                tracing::warn!("too many directories to watch");
-                return Err(NtStatus::INSUFFICIENT_RESOURCES);
-            }
-            // The name of a descriptor leads to what it is of, whatever happens to names meanwhile.
-            let name = format!("/proc/self/fd/{}", fd.as_raw_fd());
-            let descriptor = inotify::add_watch(&self.fd, name, wanted()).map_err(status)?;
-            table.places.entry(descriptor).or_default().push((id, path.clone()));
-            if tree {
-                found.extend(below(&fd, &path));
-            }
+        if table.places.len() >= self.most.directories
+            || table.bytes.saturating_add(taken(path)) > self.most.bytes
+        {
+            tracing::warn!("too many directories to watch");
+            return Err(NtStatus::INSUFFICIENT_RESOURCES);
         }
-        Ok(())
+        // The name of a descriptor leads to what it is of, whatever happens to names meanwhile.
+        let name = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let descriptor = inotify::add_watch(&self.fd, name, wanted()).map_err(status)?;
+        table.want(descriptor, id, path.to_vec());
+        if tree { below(&fd, most) } else { Ok(Vec::new()) }
     }
 
     /// Forgets what a listener watches at `path` and below; all of it, and the listener, where the path is empty.
@@ -169,20 +253,20 @@ impl Notifier {
         if path.is_empty() {
             table.listeners.remove(&id);
         }
-        table.places.retain(|descriptor, wanting| {
-            wanting.retain(|(other, at)| *other != id || !at.starts_with(path));
-            if wanting.is_empty() {
-                // It may be gone already.
-                let _ = inotify::remove_watch(&self.fd, *descriptor);
-            }
-            !wanting.is_empty()
-        });
+        for descriptor in table.forget_below(id, path) {
+            // It may be gone already.
+            let _ = inotify::remove_watch(&self.fd, descriptor);
+        }
     }
 
     fn moved(&self, id: u64, from: &[String], to: &[String]) {
-        for (other, at) in self.table().places.values_mut().flatten() {
+        let mut table = self.table();
+        let Table { places, bytes, .. } = &mut *table;
+        for (other, at) in places.values_mut().flatten() {
             if *other == id && at.starts_with(from) {
+                *bytes -= taken(at);
                 *at = [to, at.get(from.len()..).unwrap_or_default()].concat();
+                *bytes += taken(at);
             }
         }
     }
@@ -198,7 +282,7 @@ impl Notifier {
                 continue;
             }
             if event.flags.contains(ReadFlags::IGNORED) {
-                self.table().places.remove(&event.descriptor);
+                self.table().forget(event.descriptor);
                 continue;
             }
             let wanting = self.table().places.get(&event.descriptor).cloned().unwrap_or_default();
@@ -260,25 +344,35 @@ impl Notifier {
         if directory
             && tree
             && let Err(status) = self.add(id, path)
+            && !is_nothing(status)
         {
-            tracing::debug!(%status, "a new directory is not watched");
+            tracing::info!(%status, "a new directory is not watched");
+            return Happened::Lost;
         }
         Happened::Created
     }
 }
 
-/// The directories in a directory.
-fn below(fd: &OwnedFd, path: &[String]) -> Vec<(OwnedFd, Vec<String>)> {
+/// The names of the directories in a directory.
+fn below(fd: &OwnedFd, most: usize) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let gather = |name: &str| {
-        if let Ok(fd) = openat(fd, name, DIRECTORY, Mode::empty()) {
-            found.push((fd, [path, &[name.to_owned()]].concat()));
+        if Stat::of_name(fd, name).is_ok_and(|stat| stat.kind() == Kind::Directory) {
+            found.push(name.to_owned());
         }
-        None::<()>
+        (found.len() > most).then_some(NtStatus::INSUFFICIENT_RESOURCES)
     };
-    // One that cannot be read has nothing that could be told.
-    let _ = for_names(fd, gather);
-    found
+    match for_names(fd, gather) {
+        Ok(None) => Ok(found),
+        Ok(Some(status)) => Err(status),
+        Err(status) if is_nothing(status) => Ok(found),
+        Err(status) => Err(status),
+    }
+}
+
+/// Whether there is no such directory any more, or one that cannot be read: nothing that could be told.
+fn is_nothing(status: NtStatus) -> bool {
+    matches!(status, NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::NOT_A_DIRECTORY | NtStatus::ACCESS_DENIED)
 }
 
 /// The thread that reads, until nobody holds the other end of `woken` any more.
@@ -326,3 +420,6 @@ fn drain(fd: impl AsFd) -> Vec<Event> {
     }
     events
 }
+
+#[cfg(test)]
+mod tests;
