@@ -63,6 +63,11 @@ pub trait Handle: Any + Send + Sync {
         0
     }
 
+    /// Whether what is open still has the name it was opened by. The core asks once it keeps others from removing it.
+    fn has_name(&self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async { Ok(true) })
+    }
+
     /// Reads at `offset` into `buf`, whose length is how much is wanted, and returns it cut to what there was:
     /// shorter only at the end of the file, empty at or behind it.
     fn read(&self, offset: u64, buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {

@@ -255,6 +255,30 @@ impl fmt::Debug for Open {
     }
 }
 
+/// A place for an open among those of a session; given back where none takes it.
+#[derive(Debug)]
+#[must_use]
+pub struct Vacancy<'a>(Option<&'a Opens>);
+
+impl Vacancy<'_> {
+    /// Puts the open there. Refused where the session has ended.
+    pub fn fill(mut self, open: Arc<Open>) -> Result<(), NtStatus> {
+        if self.0.is_some_and(|opens| opens.insert(open)) {
+            self.0 = None;
+            return Ok(());
+        }
+        Err(NtStatus::USER_SESSION_DELETED)
+    }
+}
+
+impl Drop for Vacancy<'_> {
+    fn drop(&mut self) {
+        if let Some(opens) = self.0 {
+            opens.give_back(1);
+        }
+    }
+}
+
 type Shard = Mutex<Option<HashMap<u64, Arc<Open>>>>;
 
 /// The opens of a session.
@@ -283,6 +307,11 @@ impl Opens {
         false
     }
 
+    /// A place for one more. Refused where there are too many.
+    pub fn vacancy(&self) -> Result<Vacancy<'_>, NtStatus> {
+        if self.take() { Ok(Vacancy(Some(self))) } else { Err(NtStatus::TOO_MANY_OPENED_FILES) }
+    }
+
     fn give_back(&self, count: usize) {
         self.count.fetch_sub(count, Ordering::Relaxed);
         self.user.give_back(count);
@@ -293,20 +322,15 @@ impl Opens {
         self.shards.get(usize::try_from(volatile % shards).ok()?)
     }
 
-    /// Adds an open. Refused where there is no place: too many, or the session has ended.
-    pub fn insert(&self, open: Arc<Open>) -> Result<(), NtStatus> {
-        if !self.take() {
-            return Err(NtStatus::TOO_MANY_OPENED_FILES);
-        }
+    fn insert(&self, open: Arc<Open>) -> bool {
         let mut shard = self.shard(open.id.volatile).map(lock);
-        if let Some(map) = shard.as_mut().and_then(|shard| shard.as_mut())
-            && !map.contains_key(&open.id.volatile)
-        {
-            map.insert(open.id.volatile, open);
-            return Ok(());
+        match shard.as_mut().and_then(|shard| shard.as_mut()) {
+            Some(map) if !map.contains_key(&open.id.volatile) => {
+                map.insert(open.id.volatile, open);
+                true
+            }
+            _ => false,
         }
-        self.give_back(1);
-        Err(NtStatus::USER_SESSION_DELETED)
     }
 
     /// The open called `id`.

@@ -164,9 +164,15 @@ impl ShareModes {
         Ok(Claim { modes: self.clone(), key, link, id, released: false })
     }
 
-    /// Whether anybody has the file open, or one of its streams.
-    pub fn is_open(&self, key: Key) -> bool {
-        lock(self.shard(&key)).contains_key(&key.whole())
+    /// Takes hold of what nobody has open, to remove it: a file, or a stream of one. `None` where somebody has.
+    pub fn seize(self: &Arc<Self>, key: Key, link: u64) -> Option<Deleting> {
+        let mut files = lock(self.shard(&key));
+        let file = files.entry(key.whole()).or_default();
+        let is_open = file.opens.values().any(|open| key.stream == Key::MAIN || open.stream == key.stream);
+        if is_open || !file.deleting.insert(link) {
+            return None;
+        }
+        Some(Deleting { modes: self.clone(), key, link })
     }
 
     /// Whether a name of the file is to go: that of a directory, which has but one.
@@ -435,9 +441,24 @@ mod tests {
     fn a_refused_open_leaves_nothing() {
         let modes = modes();
         let one = modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::NONE).unwrap();
-        assert!(modes.is_open(STREAM) && modes.count(KEY) == 1);
+        assert_eq!(modes.count(KEY), 1);
         assert!(modes.claim(KEY, LINK, Access::WRITE_DATA, ShareAccess::NONE).is_err());
         drop(one);
-        assert!(!modes.is_open(KEY));
+        assert!(modes.is_empty());
+    }
+
+    #[test]
+    fn only_what_nobody_has_open_is_seized() {
+        let modes = modes();
+        let one = modes.claim(KEY, LINK, Access::READ_ATTRIBUTES, ShareAccess::ALL).unwrap();
+        assert!(modes.seize(KEY, LINK).is_none());
+        assert!(modes.seize(STREAM, LINK).is_some());
+        drop(one);
+        let seized = modes.seize(KEY, LINK).unwrap();
+        let refused = modes.claim(KEY, LINK, Access::READ_ATTRIBUTES, ShareAccess::ALL);
+        assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
+        assert!(modes.seize(KEY, LINK).is_none());
+        drop(seized);
+        assert!(modes.is_empty());
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn create(request: &Request, create: &CreateRequest) -> Outcome {
         locker: shared.byte_locks.owner(key),
         watches: shared.watches.clone(),
     }));
-    request.session()?.opens.insert(open.clone())?;
+    request.session()?.opens.vacancy()?.fill(open.clone())?;
     let response = CreateResponse {
         oplock_level: OplockLevel::NONE,
         flags: 0,

@@ -6,7 +6,7 @@ use crate::{
     core::{
         open::Open,
         path,
-        share_mode::{Claim, Key},
+        share_mode::{Claim, Deleting, Key},
     },
     driver::Request,
 };
@@ -22,6 +22,8 @@ struct Destination {
     path: Vec<String>,
     /// Held while the name is given: nobody removes the directory meanwhile.
     _directory: Claim,
+    /// Nobody opens meanwhile what is replaced.
+    _replaced: Option<Deleting>,
 }
 
 /// FileRenameInformation.
@@ -158,19 +160,20 @@ async fn destination(
     let shared = ShareAccess::READ.with(ShareAccess::WRITE);
     let key = Key::file(open.share.number(), key);
     let claim = request.conn.shared.modes.claim(key, link, adds, shared)?;
-    if replace {
-        gives_way(request, open, &to, allowed.contains(Access::DELETE_CHILD)).await?;
-    }
-    Ok(Destination { path: to, _directory: claim })
+    let replaced = match replace {
+        true => gives_way(request, open, &to, allowed.contains(Access::DELETE_CHILD)).await?,
+        false => None,
+    };
+    Ok(Destination { path: to, _directory: claim, _replaced: replaced })
 }
 
-/// Whether a file that is called `to` can be replaced: nobody has it open, and it may be deleted.
+/// Takes hold of a file that is called `to` and can be replaced: nobody has it open, and it may be deleted.
 async fn gives_way(
     request: &Request,
     open: &Open,
     to: &[String],
     by_directory: bool,
-) -> Result<(), NtStatus> {
+) -> Result<Option<Deleting>, NtStatus> {
     let caller = Caller { user: request.session()?.owner.user.clone() };
     let maker: Arc<dyn Maker> = Arc::new(PlainMaker);
     let asked = OpenRequest {
@@ -184,17 +187,20 @@ async fn gives_way(
         maker: &maker,
     };
     let there = match open.share.backend().open(&caller, asked).await {
-        Err(NtStatus::OBJECT_NAME_NOT_FOUND) => return Ok(()),
+        Err(NtStatus::OBJECT_NAME_NOT_FOUND) => return Ok(None),
         other => other?,
     };
     let key = Key::file(open.share.number(), there.metadata.key);
     if open.key().is_some_and(|own| own.file == key.file) {
-        return Ok(());
+        return Ok(None);
     }
     let descriptor = crate::core::security::effective(there.security.as_deref(), false);
     let deletes = by_directory || descriptor.maximal_access(&open.token).contains(Access::DELETE);
-    let busy = request.conn.shared.modes.is_open(key);
-    if busy || !deletes { Err(NtStatus::ACCESS_DENIED) } else { Ok(()) }
+    if !deletes {
+        return Err(NtStatus::ACCESS_DENIED);
+    }
+    let seized = request.conn.shared.modes.seize(key, there.handle.link_id());
+    seized.map(Some).ok_or(NtStatus::ACCESS_DENIED)
 }
 
 /// All opens of the file by its old name know the new one.

@@ -105,12 +105,25 @@ async fn limits_answer_with_their_status() {
         })
     });
     let mut peer = Peer::ready(&server).await;
-    for _ in 0..3 {
-        peer.file("f").await;
+    let file = peer.file("f").await;
+    peer.write(file, 0, b"kept").await.unwrap();
+    for _ in 0..2 {
+        peer.create(&create("f", CreateDisposition::OPEN)).await.unwrap();
     }
-    let more = peer.create(&create("f", CreateDisposition::OPEN)).await;
-    assert_eq!(more, Err(NtStatus::TOO_MANY_OPENED_FILES));
+    for (name, disposition) in [
+        ("f", CreateDisposition::OPEN),
+        ("f", CreateDisposition::OVERWRITE),
+        ("new", CreateDisposition::CREATE),
+    ] {
+        let more = peer.create(&create(name, disposition)).await;
+        assert_eq!(more, Err(NtStatus::TOO_MANY_OPENED_FILES));
+    }
     assert_eq!(server.open_files(), 1);
+    // Nothing was emptied, and nothing was made.
+    assert_eq!(peer.read(file, 0, 10).await.unwrap(), b"kept");
+    peer.close(file).await.unwrap();
+    let made = peer.create(&create("new", CreateDisposition::OPEN)).await;
+    assert_eq!(made, Err(NtStatus::OBJECT_NAME_NOT_FOUND));
     peer.connect_tree("data").await.unwrap();
     assert_eq!(peer.connect_tree("data").await, Err(NtStatus::INSUFFICIENT_RESOURCES));
     peer.session = 0;

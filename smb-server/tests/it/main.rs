@@ -22,6 +22,8 @@ mod notify;
 mod peer;
 mod pipes;
 mod placement;
+#[cfg(target_os = "linux")]
+mod races;
 mod rights;
 mod session;
 mod stream;

@@ -127,6 +127,15 @@ impl Open {
         extended::security(&self.fd)
     }
 
+    fn has_name(&self) -> Result<bool> {
+        if let Some(stream) = &self.stream
+            && !stream.is_there(&self.fd)?
+        {
+            return Ok(false);
+        }
+        self.place.as_ref().map_or(Ok(true), |place| place.is_there())
+    }
+
     fn place(&self) -> Result<&Place> {
         self.place.as_deref().ok_or(NtStatus::ACCESS_DENIED)
     }
@@ -306,6 +315,11 @@ impl Handle for LocalHandle {
 
     fn spelling(&self) -> BoxFuture<'_, Result<Option<Spelling>>> {
         Box::pin(async { self.0.spelling() })
+    }
+
+    /// Short: the directory was just looked at.
+    fn has_name(&self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async { self.0.has_name() })
     }
 
     fn link_id(&self) -> u64 {

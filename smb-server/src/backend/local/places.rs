@@ -93,6 +93,15 @@ impl Place {
         }
     }
 
+    /// Whether the name still stands for the file.
+    pub(super) fn is_there(&self) -> Result<bool> {
+        match self.verify(&self.spot()) {
+            Ok(_) => Ok(true),
+            Err(NtStatus::FILE_DELETED) => Ok(false),
+            Err(status) => Err(status),
+        }
+    }
+
     /// Removes the name, unless it has come to stand for another file.
     pub(super) fn remove(&self, flags: AtFlags) -> Result<()> {
         let spot = self.spot();

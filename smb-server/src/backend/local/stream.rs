@@ -19,6 +19,10 @@ impl Stream {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn is_there(&self, fd: &OwnedFd) -> Result<bool> {
+        Ok(extended::stream(fd, &self.name())?.is_some())
+    }
+
     /// One that was removed is empty.
     fn bytes(&self, fd: &OwnedFd) -> Result<Vec<u8>> {
         Ok(extended::stream(fd, &self.name())?.unwrap_or_default())

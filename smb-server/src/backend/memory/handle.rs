@@ -153,6 +153,13 @@ impl Handle for Open {
         })
     }
 
+    fn has_name(&self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async {
+            let stream = self.stream.as_ref().is_none_or(|stream| stream.name().is_some());
+            Ok(stream && self.share.tree().path(self.node.number).is_some())
+        })
+    }
+
     fn read(&self, offset: u64, mut buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
         Box::pin(async move {
             let len = self.data()?.read(offset, &mut buf);

@@ -1,9 +1,9 @@
 //! CREATE — [MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1.
 //!
 //! ```text
-//! fields · contexts · path ─▶ back end opens ─▶ access check ─▶ place among the opens ─▶ replaced? ─▶ table ─▶ answer
-//!                             (asks Heir what                    (share_mode)
-//!                              a new file gets)
+//! fields · contexts · path ─▶ back end opens ─▶ access check ─▶ place among the opens ─▶ still there? ─▶ replaced? ─▶ answer
+//!                             (asks Heir what   ▲                (share_mode, table)          │
+//!                              a new file gets) └──────────── removed meanwhile ◀─────────────┘
 //! ```
 
 mod contexts;
@@ -37,6 +37,9 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
+
+/// How often an open starts again because what it found was removed.
+const ATTEMPTS: usize = 16;
 
 /// Opens or creates a file or directory.
 pub(crate) async fn handle(request: &Request) -> Outcome {
@@ -116,17 +119,27 @@ impl Creation<'_> {
     }
 
     async fn run(&self) -> Outcome {
-        let opened = self.open().await?;
-        match self.admit(&opened).await {
-            Ok(answer) => Ok(answer),
-            Err(status) => {
-                if opened.created {
-                    // Nobody has been told of it yet.
-                    let _ = opened.handle.remove().await;
-                }
-                let _ = opened.handle.close(false).await;
-                Err(status)
+        for _ in 0..ATTEMPTS {
+            let opened = self.open().await?;
+            let done = self.admit(&opened).await;
+            if let Ok(Some(answer)) = done {
+                return Ok(answer);
             }
+            if opened.created && done.is_err() {
+                self.take_back(&opened).await;
+            }
+            let _ = opened.handle.close(false).await;
+            done?;
+        }
+        // Somebody keeps removing what is there.
+        Err(NtStatus::SHARING_VIOLATION)
+    }
+
+    /// Removes what was created for nothing, unless somebody else has found it.
+    async fn take_back(&self, opened: &Opened) {
+        let modes = &self.request.conn.shared.modes;
+        if let Some(_deleting) = modes.seize(self.key(&opened.metadata), opened.handle.link_id()) {
+            let _ = opened.handle.remove().await;
         }
     }
 
@@ -167,8 +180,9 @@ impl Creation<'_> {
         })
     }
 
-    /// Fits an open that the back end granted among the file's other opens and into the session's table.
-    async fn admit(&self, opened: &Opened) -> Outcome {
+    /// Fits an open that the back end granted among the file's other opens and into the session's table. `None`: what
+    /// was opened is gone.
+    async fn admit(&self, opened: &Opened) -> Result<Option<Answer>, NtStatus> {
         let attributes = if opened.created { FileAttributes::NONE } else { opened.metadata.attributes };
         let replaces = self.replaces() && !opened.created;
         let Grant { granted, maximal } = self.grant(opened).await?;
@@ -186,9 +200,13 @@ impl Creation<'_> {
         }
         // Replacing a file is writing it, whatever else the open may do.
         let uses = if replaces { granted.with(Access::WRITE_DATA) } else { granted };
+        let vacancy = self.request.session()?.opens.vacancy()?;
         let key = self.key(&opened.metadata);
         let modes = &self.request.conn.shared.modes;
         let claim = modes.claim(key, opened.handle.link_id(), uses, self.create.share_access)?;
+        if !opened.handle.has_name().await? {
+            return Ok(None);
+        }
         let mut metadata = opened.metadata;
         if replaces {
             let attributes = fields::attributes(self.create);
@@ -199,7 +217,7 @@ impl Creation<'_> {
             metadata = opened.handle.metadata().await?;
         }
         let open = Arc::new(self.new_open(opened, &metadata, granted, claim)?);
-        self.request.session()?.opens.insert(open.clone())?;
+        vacancy.fill(open.clone())?;
         self.tell(&open, opened.created, replaces);
         let metadata = times::told(&open, metadata);
         let response = CreateResponse {
@@ -214,7 +232,7 @@ impl Creation<'_> {
             file_id: open.id,
             contexts: self.contexts.answer(maximal, &metadata),
         };
-        Ok(Answer::of(&response).on(open.id))
+        Ok(Some(Answer::of(&response).on(open.id)))
     }
 
     /// Tells those who watch the directory.
