@@ -146,7 +146,7 @@ pub trait Handle: Any + Send + Sync {
     }
 
     /// Removes the file's name, or the named stream that is open; a directory must be empty
-    /// (`STATUS_DIRECTORY_NOT_EMPTY`). The handle stays usable.
+    /// (`STATUS_DIRECTORY_NOT_EMPTY`). READONLY does not keep it: the core has decided. The handle stays usable.
     fn remove(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Err(NtStatus::NOT_SUPPORTED) })
     }

@@ -1,8 +1,10 @@
-//! Names of files on the host: several of one file, and which of them goes.
+//! Deletion, and names of files on the host: several of one file, and which of them goes.
 
 use crate::peer::*;
 use smb_proto::{
-    fscc::{DispositionInformation, Information},
+    fscc::{
+        BasicInformation, DispositionFlags, DispositionInformation, DispositionInformationEx, Information,
+    },
     msg::*,
     status::NtStatus,
 };
@@ -56,4 +58,29 @@ async fn the_name_that_was_deleted_goes_and_no_other() {
         peer.close(id).await.unwrap();
     }
     assert_eq!(fs::read(at("a")).unwrap(), b"content");
+}
+
+#[tokio::test]
+async fn read_only_files_go_where_that_is_overlooked() {
+    let home = tempfile::tempdir().unwrap();
+    for server in [plain(), local(home.path())] {
+        let mut peer = Peer::ready(&server).await;
+        let read_only =
+            BasicInformation { times: FileTimes::default(), attributes: FileAttributes::READONLY };
+        let delete = DispositionInformation { delete_pending: true };
+        let overlooking = DispositionFlags::DELETE.with(DispositionFlags::IGNORE_READONLY_ATTRIBUTE);
+        let overlooking = DispositionInformationEx { flags: overlooking };
+        // Read-only before, and only afterwards.
+        let (one, two) = (peer.file("one").await, peer.file("two").await);
+        set(&mut peer, one, &read_only).await.unwrap();
+        assert_eq!(set(&mut peer, one, &delete).await, Err(NtStatus::CANNOT_DELETE));
+        set(&mut peer, one, &overlooking).await.unwrap();
+        set(&mut peer, two, &delete).await.unwrap();
+        set(&mut peer, two, &read_only).await.unwrap();
+        for (name, file) in [("one", one), ("two", two)] {
+            peer.close(file).await.unwrap();
+            let gone = peer.create(&create(name, CreateDisposition::OPEN)).await;
+            assert_eq!(gone.map(|_| ()), Err(NtStatus::OBJECT_NAME_NOT_FOUND), "{name}");
+        }
+    }
 }

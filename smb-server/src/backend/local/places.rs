@@ -105,9 +105,7 @@ impl Place {
     /// Removes the name, unless it has come to stand for another file.
     pub(super) fn remove(&self, flags: AtFlags) -> Result<()> {
         let spot = self.spot();
-        if self.verify(&spot)?.is_readonly() {
-            return Err(NtStatus::CANNOT_DELETE);
-        }
+        self.verify(&spot)?;
         unlinkat(&spot.directory, &spot.name, flags).map_err(status)
     }
 

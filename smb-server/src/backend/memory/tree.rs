@@ -211,9 +211,6 @@ impl Tree {
         if !place.children.is_empty() {
             return Err(NtStatus::DIRECTORY_NOT_EMPTY);
         }
-        if place.node.info().attributes.contains(FileAttributes::READONLY) {
-            return Err(NtStatus::CANNOT_DELETE);
-        }
         if let Some(place) = self.places.remove(&number) {
             self.unlink(place.parent, &place.name, now);
         }
