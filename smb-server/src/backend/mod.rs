@@ -163,6 +163,11 @@ pub trait Handle: Any + Send + Sync {
         Box::pin(async { Err(NtStatus::INVALID_DEVICE_REQUEST) })
     }
 
+    /// Whether nothing at all is in the directory, nor anything that listings leave out: else it cannot be removed.
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async { Ok(self.list(None, 1).await?.is_empty()) })
+    }
+
     /// The file's named streams.
     fn named_streams(&self) -> BoxFuture<'_, Result<Vec<StreamInfo>>> {
         Box::pin(async { Ok(Vec::new()) })

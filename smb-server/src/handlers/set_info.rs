@@ -180,7 +180,7 @@ async fn deletable(open: &Open, even_read_only: bool) -> Result<(), NtStatus> {
     if open.path().is_empty() || (read_only && !even_read_only) {
         return Err(NtStatus::CANNOT_DELETE);
     }
-    if open.directory && !open.handle.list(None, 1).await?.is_empty() {
+    if open.directory && !open.handle.is_empty().await? {
         return Err(NtStatus::DIRECTORY_NOT_EMPTY);
     }
     Ok(())

@@ -12,7 +12,12 @@ use smb_server::{
     Handle, Share,
     backend::{LocalOptions, LocalShare},
 };
-use std::{fs, path::Path};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+    path::Path,
+};
 
 fn local(directory: &Path) -> Handle {
     let backend = LocalShare::open(directory, LocalOptions::default()).unwrap();
@@ -83,4 +88,27 @@ async fn read_only_files_go_where_that_is_overlooked() {
             assert_eq!(gone.map(|_| ()), Err(NtStatus::OBJECT_NAME_NOT_FOUND), "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_listings_leave_out_keeps_a_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let mut peer = Peer::ready(&local(home.path())).await;
+    for (directory, inside) in [("link", "l"), ("odd", "a:b")] {
+        fs::create_dir(home.path().join(directory)).unwrap();
+        symlink("nowhere", home.path().join(directory).join(inside)).unwrap();
+        let id = open(&mut peer, directory).await.unwrap();
+        assert_eq!(doom(&mut peer, id).await, Err(NtStatus::DIRECTORY_NOT_EMPTY), "{directory}");
+    }
+    let latin = home.path().join("latin");
+    fs::create_dir(&latin).unwrap();
+    fs::write(latin.join(OsStr::from_bytes(b"\xe9")), b"").unwrap();
+    let id = open(&mut peer, "latin").await.unwrap();
+    assert_eq!(doom(&mut peer, id).await, Err(NtStatus::DIRECTORY_NOT_EMPTY));
+    fs::remove_dir_all(&latin).unwrap();
+    fs::create_dir(&latin).unwrap();
+    let id = open(&mut peer, "latin").await.unwrap();
+    doom(&mut peer, id).await.unwrap();
+    peer.close(id).await.unwrap();
+    assert!(!latin.exists());
 }

@@ -10,7 +10,7 @@ use super::{
     open::{Got, reopen},
     places::Place,
     ranges,
-    sandbox::{Spot, is_plain},
+    sandbox::{Spot, is_empty, is_plain},
     stream::Stream,
 };
 use crate::backend::{
@@ -474,6 +474,10 @@ impl Handle for LocalHandle {
     fn list<'a>(&'a self, after: Option<&'a str>, most: usize) -> BoxFuture<'a, Result<Vec<Entry>>> {
         let after = after.map(str::to_owned);
         Box::pin(self.run(move |open| open.list(after.as_deref(), most)))
+    }
+
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(self.run(|open| is_empty(&open.fd)))
     }
 
     fn named_streams(&self) -> BoxFuture<'_, Result<Vec<StreamInfo>>> {

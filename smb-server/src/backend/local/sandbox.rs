@@ -19,6 +19,7 @@ use rustix::{
 };
 use smb_proto::status::NtStatus;
 use std::{
+    ffi::CStr,
     io, path,
     sync::{
         Arc, OnceLock,
@@ -189,12 +190,21 @@ pub(super) fn for_names<T>(
     directory: impl AsFd,
     mut pick: impl FnMut(&str) -> Option<T>,
 ) -> Result<Option<T>> {
+    for_bytes(directory, |name| pick(name.to_str().ok()?))
+}
+
+/// Whether the directory holds nothing, however it is called.
+pub(super) fn is_empty(directory: impl AsFd) -> Result<bool> {
+    Ok(for_bytes(directory, |_| Some(()))?.is_none())
+}
+
+fn for_bytes<T>(directory: impl AsFd, mut pick: impl FnMut(&CStr) -> Option<T>) -> Result<Option<T>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = openat(directory, ".", flags, Mode::empty()).map_err(status)?;
     for entry in Dir::new(fd).map_err(status)? {
         let entry = entry.map_err(status)?;
-        let Ok(name) = entry.file_name().to_str() else { continue };
-        if !matches!(name, "." | "..")
+        let name = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..")
             && let Some(picked) = pick(name)
         {
             return Ok(Some(picked));
