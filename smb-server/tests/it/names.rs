@@ -4,6 +4,7 @@ use crate::peer::*;
 use smb_proto::{
     fscc::{
         BasicInformation, DispositionFlags, DispositionInformation, DispositionInformationEx, Information,
+        RenameInformation,
     },
     msg::*,
     status::NtStatus,
@@ -111,4 +112,22 @@ async fn what_listings_leave_out_keeps_a_directory() {
     doom(&mut peer, id).await.unwrap();
     peer.close(id).await.unwrap();
     assert!(!latin.exists());
+}
+
+#[tokio::test]
+async fn a_name_is_the_same_for_all_after_a_move() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("a")).unwrap();
+    fs::create_dir(home.path().join("b")).unwrap();
+    fs::write(home.path().join("a/f"), b"").unwrap();
+    let mut peer = Peer::ready(&local(home.path())).await;
+    let to = |name: &str| RenameInformation { replace_if_exists: false, name: name.into() };
+    let one = open(&mut peer, "a\\f").await.unwrap();
+    set(&mut peer, one, &to("b\\f")).await.unwrap();
+    let two = open(&mut peer, "b\\f").await.unwrap();
+    set(&mut peer, two, &to("b\\g")).await.unwrap();
+    doom(&mut peer, one).await.unwrap();
+    peer.close(two).await.unwrap();
+    peer.close(one).await.unwrap();
+    assert!(!home.path().join("b/g").exists());
 }

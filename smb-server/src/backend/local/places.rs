@@ -21,7 +21,6 @@ pub(super) struct Place {
     /// No other place of the share ever has it.
     number: u64,
     key: FileKey,
-    directory_key: FileKey,
     spot: Mutex<Spot>,
 }
 
@@ -42,13 +41,12 @@ impl Places {
         let directory_key = spot.directory.key()?;
         let mut open = self.open();
         let known = open.entry(key).or_default();
-        let same =
-            |place: &Arc<Place>| place.directory_key == directory_key && place.spot().name == spot.name;
+        let same = |place: &Arc<Place>| place.is_at(directory_key, &spot.name);
         if let Some(place) = known.iter().filter_map(Weak::upgrade).find(same) {
             return Ok(place);
         }
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let place = Arc::new(Place { number, key, directory_key, spot: Mutex::new(spot) });
+        let place = Arc::new(Place { number, key, spot: Mutex::new(spot) });
         known.retain(|place| place.strong_count() > 0);
         known.push(Arc::downgrade(&place));
         Ok(place)
@@ -72,6 +70,11 @@ impl Places {
 impl Place {
     fn spot(&self) -> MutexGuard<'_, Spot> {
         self.spot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_at(&self, directory: FileKey, name: &str) -> bool {
+        let spot = self.spot();
+        spot.name == name && spot.directory.key() == Ok(directory)
     }
 
     /// What tells it from the file's others.
