@@ -3,6 +3,7 @@
 import io
 import sys
 
+from impacket.dcerpc.v5 import srvs, transport
 from impacket.smbconnection import SMBConnection, SessionError
 
 from data import SIZES, block, expect
@@ -24,6 +25,19 @@ except SessionError as no:
 smb = connect()
 names = [s["shi1_netname"][:-1] for s in smb.listShares()]
 expect("the share is listed", share in names, True)
+rpc = transport.SMBTransport("127.0.0.1", filename=r"\srvsvc", smb_connection=smb).get_dce_rpc()
+rpc.connect()
+rpc.bind(srvs.MSRPC_UUID_SRVS)
+for level in (0, 1, 2, 501, 502, 503):
+    info = srvs.hNetrShareGetInfo(rpc, share + "\0", level)["InfoStruct"][f"ShareInfo{level}"]
+    expect(f"the share at level {level}", info[f"shi{level}_netname"], share + "\0")
+expect("its server", info["shi503_servername"], "*\0")
+try:
+    srvs.hNetrShareGetInfo(rpc, share + "\0", 1006)
+    raise SystemExit("a level that is not told was told")
+except srvs.DCERPCSessionError as no:
+    expect("a level that is not told", no.get_error_code(), 124)
+rpc.disconnect()
 smb.createDirectory(share, "impacket")
 for size in SIZES:
     data = block(size)
