@@ -14,7 +14,7 @@ use crate::{
         open::Open,
         pending::{AsyncLimits, Pending},
         session::Session,
-        share_mode::Released,
+        share_mode::{Claim, Released},
     },
     handlers::times,
     server::Shared,
@@ -260,8 +260,8 @@ fn budget(bytes: usize) -> usize {
     bytes.clamp(1, Semaphore::MAX_PERMITS)
 }
 
-/// Ends an open: gives its place up, removes the file where it was the last and that was asked for, and tells the back
-/// end. `client` is the connection over which the client closed it; none where it was lost.
+/// Ends an open: gives its place up, with what that removes, and tells the back end. `client` is the connection over
+/// which the client closed it; none where it was lost.
 pub(crate) async fn close_open(open: &Open, client: Option<&Conn>) -> Result<(), NtStatus> {
     times::closing(open).await;
     let Some(claim) = open.take_claim() else { return Err(NtStatus::FILE_CLOSED) };
@@ -271,12 +271,8 @@ pub(crate) async fn close_open(open: &Open, client: Option<&Conn>) -> Result<(),
         claim.set_delete_pending(true);
         open.tell_doomed();
     }
-    let removed = match claim.release() {
-        Released::Kept => Ok(()),
-        Released::DeleteStream => open.handle.remove().await,
-        Released::Delete(_deleting) => open.handle.remove_file().await.inspect(|()| open.tell_removed()),
-    };
-    let closed = match client {
+    give_up(open, claim).await;
+    match client {
         None => open.handle.close(false).await,
         // It may wait for the consumer of a stream, who is to know that there is nobody any more to hear of it.
         Some(conn) => tokio::select! {
@@ -284,11 +280,19 @@ pub(crate) async fn close_open(open: &Open, client: Option<&Conn>) -> Result<(),
             closed = open.handle.close(true) => closed,
             () = conn.gone() => open.handle.close(false).await,
         },
+    }
+}
+
+/// Gives an open's place among the file's opens up, and removes what was to go with it.
+pub(crate) async fn give_up(open: &Open, claim: Claim) {
+    let removed = match claim.release() {
+        Released::Kept => Ok(()),
+        Released::DeleteStream => open.handle.remove().await,
+        Released::Delete(_deleting) => open.handle.remove_file().await.inspect(|()| open.tell_removed()),
     };
     if let Err(status) = removed {
         tracing::info!(%status, "a file that was to be deleted stays");
     }
-    closed
 }
 
 /// Ends a session and all it has open.

@@ -20,7 +20,7 @@ mod traffic;
 mod unproven;
 mod writer;
 
-pub(crate) use connection::{Conn, close_open, end_session};
+pub(crate) use connection::{Conn, close_open, end_session, give_up};
 pub(crate) use job::poll_once;
 pub(crate) use reader::run;
 pub(crate) use request::{Answer, HashInto, Outcome, Payload, Request};

@@ -2,17 +2,19 @@
 
 use crate::peer::*;
 use smb_proto::{
-    fscc::{DispositionInformation, Information, RenameInformation},
+    fscc::{DispositionInformation, Information, RenameInformation, ea::ExtendedAttribute},
     msg::*,
     status::NtStatus,
 };
 use smb_server::{
     Share,
     backend::{
-        Backend, Caller, Capabilities, LocalOptions, LocalShare, MemoryShare, OpenRequest, Opened, Result,
+        Backend, Caller, Capabilities, Handle, LocalOptions, LocalShare, MemoryShare, Metadata, OpenRequest,
+        Opened, Result,
     },
 };
 use smb_transport::{BoxFuture, Gate};
+use std::sync::Arc;
 
 const LATE: &str = "late";
 
@@ -38,6 +40,54 @@ impl<B: Backend> Backend for Slow<B> {
     }
 }
 
+/// A back end in memory where what [`LATE`] opens is not emptied, after a wait in front of a gate.
+struct Full {
+    inner: MemoryShare,
+    gate: Gate,
+}
+
+struct FullHandle {
+    inner: Arc<dyn Handle>,
+    gate: Gate,
+}
+
+impl Backend for Full {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn open<'a>(&'a self, caller: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let mut opened = self.inner.open(caller, request).await?;
+            if caller.user.as_ref() == LATE {
+                opened.handle = Arc::new(FullHandle { inner: opened.handle, gate: self.gate.clone() });
+            }
+            Ok(opened)
+        })
+    }
+}
+
+impl Handle for FullHandle {
+    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+        self.inner.metadata()
+    }
+
+    fn overwrite<'a>(
+        &'a self,
+        _: FileAttributes,
+        _: &'a [ExtendedAttribute],
+    ) -> BoxFuture<'a, Result<Metadata>> {
+        Box::pin(async {
+            self.gate.pass().await;
+            Err(NtStatus::DISK_FULL)
+        })
+    }
+
+    fn remove(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.remove()
+    }
+}
+
 struct Race {
     gate: Gate,
     late: Peer,
@@ -54,7 +104,11 @@ impl Race {
 
     async fn on(inner: impl Backend, home: tempfile::TempDir) -> Self {
         let gate = Gate::opened();
-        let share = Share::new("data", Slow { inner, gate: gate.clone() });
+        Self::over(Slow { inner, gate: gate.clone() }, gate, home).await
+    }
+
+    async fn over(backend: impl Backend, gate: Gate, home: tempfile::TempDir) -> Self {
+        let share = Share::new("data", backend);
         let server = server(share, |builder| builder.user(LATE, PASSWORD));
         let mut late = Peer::connect(&server);
         late.negotiate().await;
@@ -149,4 +203,18 @@ async fn what_is_replaced_while_it_is_opened_is_not_opened() {
         let opened = opened.await.unwrap().file_id;
         assert_eq!(race.late.read(opened, 0, 10).await.unwrap(), b"new");
     }
+}
+
+#[tokio::test]
+async fn an_open_that_fails_in_the_end_deletes_what_others_left_to_it() {
+    let gate = Gate::opened();
+    let full = Full { inner: MemoryShare::new(), gate: gate.clone() };
+    let mut race = Race::over(full, gate, tempfile::tempdir().unwrap()).await;
+    let file = race.file_of("f", b"old").await;
+    let refused = race.open_late(create("f", CreateDisposition::OVERWRITE), async |other| {
+        set(other, file, &DispositionInformation { delete_pending: true }).await;
+        other.close(file).await.unwrap();
+    });
+    assert_eq!(refused.await.map(|_| ()), Err(NtStatus::DISK_FULL));
+    assert_eq!(race.content("f").await, Err(NtStatus::OBJECT_NAME_NOT_FOUND));
 }

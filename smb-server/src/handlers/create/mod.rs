@@ -15,12 +15,12 @@ use crate::{
     backend::{Caller, Maker, Metadata, OpenRequest, Opened, case::fold},
     core::{
         access,
-        open::{NewOpen, Open},
+        open::{NewOpen, Open, Vacancy},
         path::{self, Target},
         security::Heir,
         share_mode::{Claim, Key},
     },
-    driver::{Answer, Outcome, Request},
+    driver::{Answer, Outcome, Request, give_up},
     entropy,
     share::Share,
 };
@@ -204,20 +204,15 @@ impl Creation<'_> {
         let key = self.key(&opened.metadata);
         let modes = &self.request.conn.shared.modes;
         let claim = modes.claim(key, opened.handle.link_id(), uses, self.create.share_access)?;
-        if !opened.handle.has_name().await? {
-            return Ok(None);
-        }
-        let mut metadata = opened.metadata;
-        if replaces {
-            let attributes = fields::attributes(self.create);
-            metadata = opened.handle.overwrite(attributes, &self.contexts.extended).await?;
-        }
-        if self.contexts.allocation > 0 && (opened.created || replaces) && !metadata.is_directory() {
-            opened.handle.reserve(self.contexts.allocation).await?;
-            metadata = opened.handle.metadata().await?;
-        }
-        let open = Arc::new(self.new_open(opened, &metadata, granted, claim)?);
-        vacancy.fill(open.clone())?;
+        let open = Arc::new(self.new_open(opened, granted, claim)?);
+        let entered = self.enter(opened, &open, vacancy, replaces).await;
+        let Ok(Some(metadata)) = entered else {
+            // Whoever wanted the file deleted may have closed it in the meantime, and left that to this open.
+            if let Some(claim) = open.take_claim() {
+                give_up(&open, claim).await;
+            }
+            return entered.map(|_| None);
+        };
         self.tell(&open, opened.created, replaces);
         let metadata = times::told(&open, metadata);
         let response = CreateResponse {
@@ -233,6 +228,30 @@ impl Creation<'_> {
             contexts: self.contexts.answer(maximal, &metadata),
         };
         Ok(Some(Answer::of(&response).on(open.id)))
+    }
+
+    /// Makes of what is there what was asked for, and puts the open that keeps it there into the session's table.
+    async fn enter(
+        &self,
+        opened: &Opened,
+        open: &Arc<Open>,
+        vacancy: Vacancy<'_>,
+        replaces: bool,
+    ) -> Result<Option<Metadata>, NtStatus> {
+        if !opened.handle.has_name().await? {
+            return Ok(None);
+        }
+        let mut metadata = opened.metadata;
+        if replaces {
+            let attributes = fields::attributes(self.create);
+            metadata = opened.handle.overwrite(attributes, &self.contexts.extended).await?;
+        }
+        if self.contexts.allocation > 0 && (opened.created || replaces) && !metadata.is_directory() {
+            opened.handle.reserve(self.contexts.allocation).await?;
+            metadata = opened.handle.metadata().await?;
+        }
+        vacancy.fill(open.clone())?;
+        Ok(Some(metadata))
     }
 
     /// Tells those who watch the directory.
@@ -269,19 +288,13 @@ impl Creation<'_> {
         Key { stream, ..Key::file(self.share.number(), metadata.key) }
     }
 
-    fn new_open(
-        &self,
-        opened: &Opened,
-        metadata: &Metadata,
-        granted: Access,
-        claim: Claim,
-    ) -> Result<Open, NtStatus> {
+    fn new_open(&self, opened: &Opened, granted: Access, claim: Claim) -> Result<Open, NtStatus> {
         Ok(Open::new(NewOpen {
             id: entropy::random_file_id(),
             tree_id: self.request.tree()?.id,
             share: self.share.clone(),
             granted,
-            directory: metadata.is_directory(),
+            directory: opened.metadata.is_directory(),
             delete_on_close: self.deletes(),
             mode: fields::mode(self.create.options),
             handle: opened.handle.clone(),
