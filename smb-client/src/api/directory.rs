@@ -43,8 +43,10 @@ pub struct Entry {
 
 /// The bit of tags that stand for another file or directory: symbolic links, mount points.
 const NAME_SURROGATE: u32 = 0x2000_0000;
-/// Sockets, pipes and devices of Unix systems: NFS, AF_UNIX, LX_FIFO, LX_CHR, LX_BLK.
-const SPECIAL: [u32; 5] = [0x8000_0014, 0x8000_0023, 0x8000_0024, 0x8000_0025, 0x8000_0026];
+/// Sockets, pipes and devices of Unix systems (NFS, AF_UNIX, LX_FIFO, LX_CHR, LX_BLK), and what servers refuse to follow:
+/// DFS, DFSR, APPEXECLINK.
+const SPECIAL: [u32; 8] =
+    [0x8000_0014, 0x8000_0023, 0x8000_0024, 0x8000_0025, 0x8000_0026, 0x8000_000a, 0x8000_0012, 0x8000_001b];
 
 impl Entry {
     /// Whether it is a link, a mount point or a special file. Other reparse points, deduplicated, tiered and cloud files

@@ -187,9 +187,14 @@ impl<T> Table<T> {
     }
 
     /// Whether cancelling the request can help: the server works on it and was not told yet. `Some` at most once for
-    /// each request: the AsyncId, the session and the protection of the CANCEL.
+    /// each request: the AsyncId, the session and the protection of the CANCEL. What tidies up is not cancelled: nobody
+    /// waits for it, and it is to be done all the same.
     pub fn cancel(&mut self, message_id: u64) -> Option<(u64, u64, Protection)> {
+        const TIDIES: [Command; 3] = [Command::CLOSE, Command::TREE_DISCONNECT, Command::LOGOFF];
         let entry = self.entries.get_mut(&message_id)?;
+        if TIDIES.contains(&entry.command) {
+            return None;
+        }
         let async_id = entry.async_id?;
         let again = std::mem::replace(&mut entry.cancelled, true);
         (!again).then_some((async_id, entry.session_id, entry.protection))
@@ -286,6 +291,12 @@ mod tests {
         assert_eq!(table.cancel(id), Some((5, 7, Protection::Signed)));
         assert_eq!(table.cancel(id), None);
         assert_eq!(table.cancel(1234), None);
+        let close = table.begin(Command::CLOSE, 1, 7, Protection::Signed, "close").unwrap().first;
+        let mut pending = interim(close, 6);
+        pending.command = Command::CLOSE;
+        table.answered(&pending).unwrap();
+        assert_eq!(table.cancel(close), None, "it is to be closed");
+        table.answered(&answer(close, Command::CLOSE, NtStatus::SUCCESS)).unwrap();
         assert_eq!(table.fail(), ["write"]);
     }
 }

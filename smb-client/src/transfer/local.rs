@@ -62,10 +62,18 @@ fn settle(part: &Path, path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(above) = path.parent() {
         let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        fs::File::open(above)?.sync_all()?;
+        // Not every file system makes directories durable, and not every directory that can be written can be read.
+        match fs::File::open(above).and_then(|above| above.sync_all()) {
+            Err(error) if !CANNOT.contains(&error.kind()) => return Err(error),
+            _ => (),
+        }
     }
     Ok(())
 }
+
+#[cfg(unix)]
+const CANNOT: [io::ErrorKind; 3] =
+    [io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported, io::ErrorKind::PermissionDenied];
 
 async fn download_by(
     file: &File,

@@ -4,7 +4,8 @@
 //!   admit ──▶ (a few failures) at once
 //!         ──▶ (more) one after the other, each later than the last: 1 s, 2 s, 4 s … apart
 //!         ──▶ (its turn would come too late) refused
-//!   failed: one failure more · succeeded: those under the same name forgotten · quiet for long: all forgotten
+//!   failed: one failure more · succeeded: those under the same name forgotten
+//!   five minutes: half of them forgotten · quiet for long: all
 //! ```
 
 use std::{
@@ -22,6 +23,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Who would have to wait longer than this is refused.
 const MOST_WAITING: Duration = Duration::from_secs(30);
+/// After so long half of the failures are forgotten: of those that nobody can make up for (a client that tries another
+/// name first, each time) there must not be more and more.
+const HALF_LIFE: Duration = Duration::from_secs(300);
 /// After so long without a failure an address is forgotten.
 const MEMORY: Duration = Duration::from_secs(600);
 
@@ -37,8 +41,10 @@ struct Record {
     others: u32,
     /// When the next log-on may be tried.
     next: Duration,
-    /// When somebody last tried.
+    /// When somebody last failed.
     last: Duration,
+    /// Until when failures were halved.
+    aged: Duration,
 }
 
 impl Record {
@@ -47,13 +53,27 @@ impl Record {
     }
 
     /// Counts a failure.
-    fn add(&mut self, user: Option<u64>) {
+    fn add(&mut self, user: u64) {
         let room = self.named.len() < MOST_NAMES;
-        let known = self.named.iter_mut().find(|(name, _)| Some(*name) == user);
-        match (known, user) {
-            (Some((_, failures)), _) => *failures = failures.saturating_add(1),
-            (None, Some(user)) if room => self.named.push((user, 1)),
-            (None, _) => self.others = self.others.saturating_add(1),
+        match self.named.iter_mut().find(|(name, _)| *name == user) {
+            Some((_, failures)) => *failures = failures.saturating_add(1),
+            None if room => self.named.push((user, 1)),
+            None => self.others = self.others.saturating_add(1),
+        }
+    }
+
+    /// Forgets what is long ago.
+    fn age(&mut self, now: Duration) {
+        while now.saturating_sub(self.aged) >= HALF_LIFE {
+            self.aged = self.aged.saturating_add(HALF_LIFE);
+            self.others /= 2;
+            self.named.retain_mut(|(_, failures)| {
+                *failures /= 2;
+                *failures > 0
+            });
+            if self.failures() == 0 {
+                self.aged = now;
+            }
         }
     }
 
@@ -93,6 +113,7 @@ impl Throttle {
             self.records.remove(&group(address));
             return Some(Duration::ZERO);
         }
+        record.age(now);
         let turn = record.next.max(now);
         let wait = turn.saturating_sub(now);
         if wait > MOST_WAITING {
@@ -102,14 +123,15 @@ impl Throttle {
         Some(wait)
     }
 
-    /// A log-on from `address` failed, of somebody who may have said who they are.
-    pub fn failed(&mut self, address: IpAddr, user: Option<&str>, now: Duration) {
+    /// A password from `address` was wrong, of somebody who said to be `user`.
+    pub fn failed(&mut self, address: IpAddr, user: &str, now: Duration) {
         let address = group(address);
-        let user = user.map(|user| self.name(user));
+        let user = self.name(user);
         if self.records.len() >= self.most && !self.records.contains_key(&address) {
             self.make_room(now);
         }
-        let record = self.records.entry(address).or_default();
+        let record = self.records.entry(address).or_insert_with(|| Record { aged: now, ..Record::default() });
+        record.age(now);
         record.add(user);
         record.last = now;
         record.next = record.next.max(now.saturating_add(record.pause()));
@@ -162,7 +184,7 @@ mod tests {
 
     fn after(failures: u32) -> Throttle {
         let mut throttle = Throttle::new(100);
-        (0..failures).for_each(|_| throttle.failed(address("192.0.2.1"), Some("alice"), at(0)));
+        (0..failures).for_each(|_| throttle.failed(address("192.0.2.1"), "alice", at(0)));
         throttle
     }
 
@@ -170,7 +192,7 @@ mod tests {
     fn a_few_failures_cost_nothing() {
         let mut throttle = after(FREE - 1);
         assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(0)));
-        throttle.failed(address("192.0.2.1"), None, at(0));
+        throttle.failed(address("192.0.2.1"), "bob", at(0));
         assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(1)));
         assert_eq!(throttle.admit(address("192.0.2.2"), at(0)), Some(at(0)), "somebody else");
     }
@@ -203,17 +225,36 @@ mod tests {
     }
 
     #[test]
+    fn now_and_then_a_failure_costs_nothing() {
+        let mut throttle = Throttle::new(100);
+        for mount in 0..1000 {
+            let now = at(mount * 120);
+            assert_eq!(throttle.admit(address("192.0.2.1"), now), Some(at(0)), "{mount}");
+            throttle.failed(address("192.0.2.1"), "of this machine", now);
+        }
+        // Guessing does not pay even so.
+        let (mut throttle, mut now, mut guesses) = (Throttle::new(100), at(0), 0);
+        while now < at(24 * 3600) {
+            now += throttle.admit(address("192.0.2.1"), now).unwrap_or(at(30));
+            throttle.failed(address("192.0.2.1"), "alice", now);
+            now += Duration::from_millis(10);
+            guesses += 1;
+        }
+        assert!(guesses < 5000, "{guesses} in a day");
+    }
+
+    #[test]
     fn success_forgives_nobody_else() {
         let mut throttle = after(FREE + 2);
-        throttle.failed(address("192.0.2.1"), Some("bob"), at(0));
+        throttle.failed(address("192.0.2.1"), "bob", at(0));
         throttle.succeeded(address("192.0.2.1"), "bob");
         throttle.succeeded(address("192.0.2.1"), "carol");
         assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(8)));
         throttle.succeeded(address("192.0.2.1"), "alice");
         assert_eq!(throttle.admit(address("192.0.2.1"), at(0)), Some(at(0)));
-        // Of those without a name, and of more names than are kept apart, none is forgiven.
+        // Of more names than are kept apart none is forgiven.
         for number in 0..100 {
-            throttle.failed(address("192.0.2.1"), Some(&number.to_string()), at(0));
+            throttle.failed(address("192.0.2.1"), &number.to_string(), at(0));
             throttle.succeeded(address("192.0.2.1"), "none of them");
         }
         let record = throttle.records.values().next().unwrap();
@@ -226,7 +267,7 @@ mod tests {
     fn a_network_of_ipv6_is_one() {
         let mut throttle = Throttle::new(100);
         for host in 0..=FREE {
-            throttle.failed(address(&format!("2001:db8::{host:x}")), None, at(0));
+            throttle.failed(address(&format!("2001:db8::{host:x}")), "bob", at(0));
         }
         assert_eq!(throttle.admit(address("2001:db8::ffff"), at(0)), Some(at(2)));
         assert_eq!(throttle.admit(address("2001:db8:0:1::1"), at(0)), Some(at(0)));
@@ -236,8 +277,8 @@ mod tests {
     fn memory_is_bounded_and_the_quietest_goes_first() {
         let mut throttle = Throttle::new(3);
         for number in 0..10 {
-            throttle.failed(address(&format!("192.0.2.{number}")), None, at(number));
-            throttle.failed(address("198.51.100.1"), None, at(number));
+            throttle.failed(address(&format!("192.0.2.{number}")), "bob", at(number));
+            throttle.failed(address("198.51.100.1"), "bob", at(number));
         }
         assert_eq!(throttle.records.len(), 3);
         assert!(throttle.records.contains_key(&address("198.51.100.1")));

@@ -13,8 +13,8 @@ use smb_proto::{
 };
 
 /// Elements of one request: each looks at all locks of the file, while others wait. The kernel's client sends what fits
-/// in a page, which is 170.
-const MOST_ELEMENTS: usize = 256;
+/// in a page, which has 64 KiB at most.
+const MOST_ELEMENTS: usize = 2730;
 
 /// Locks ranges, or unlocks them.
 pub(crate) async fn handle(request: &Request) -> Outcome {

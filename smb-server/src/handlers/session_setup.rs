@@ -74,8 +74,9 @@ pub(crate) async fn handle(request: &Request) -> Outcome {
         }
         Err(error) => {
             tracing::info!(conn = conn.id, %error, "authentication failed");
-            if let Some(address) = address {
-                lock(&conn.shared.throttle).failed(address, user.as_deref(), conn.shared.uptime());
+            // Who has named nobody has guessed no password.
+            if let (Some(address), Some(user)) = (address, user.as_deref()) {
+                lock(&conn.shared.throttle).failed(address, user, conn.shared.uptime());
             }
             // Who fails to prove again who he is has no session any more — [MS-SMB2] 3.3.5.5.3.
             if let Some(session) = &exchange.again {

@@ -107,10 +107,10 @@ async fn a_request_has_so_many_elements() {
         LockRequest { locks, ..request(file_id, 0, 0, LockFlags::NONE) }
     };
     let exclusive = LockFlags::EXCLUSIVE_LOCK.with(NOW);
-    assert_eq!(lock(&mut peer, &many(257, exclusive)).await, Err(NtStatus::INVALID_PARAMETER));
-    lock(&mut peer, &many(256, exclusive)).await.unwrap();
-    assert_eq!(lock(&mut peer, &many(257, LockFlags::UNLOCK)).await, Err(NtStatus::INVALID_PARAMETER));
-    lock(&mut peer, &many(256, LockFlags::UNLOCK)).await.unwrap();
+    assert_eq!(lock(&mut peer, &many(2731, exclusive)).await, Err(NtStatus::INVALID_PARAMETER));
+    lock(&mut peer, &many(2730, exclusive)).await.unwrap();
+    assert_eq!(lock(&mut peer, &many(2731, LockFlags::UNLOCK)).await, Err(NtStatus::INVALID_PARAMETER));
+    lock(&mut peer, &many(2730, LockFlags::UNLOCK)).await.unwrap();
 }
 
 /// However many locks wait, a CANCEL is heard, and so is that the client has gone.

@@ -204,10 +204,11 @@ async fn to_stream(common: &Common, remote: &File, file: &Path, bar: &Bar) -> Re
         }
         return Ok(done);
     }
-    let local = fs::OpenOptions::new().write(true).open(file).map_err(failed)?;
-    let writer = tokio::fs::File::from_std(local.try_clone().map_err(failed)?);
+    // A pipe may have no reader yet.
+    let local = tokio::fs::OpenOptions::new().write(true).open(file).await.map_err(failed)?;
+    let writer = local.try_clone().await.map_err(failed)?;
     let done = download(remote, &mut WriterSink(writer), &options).await?;
-    durable(&local).map_err(failed)?;
+    durable(&local.into_std().await).map_err(failed)?;
     Ok(done)
 }
 

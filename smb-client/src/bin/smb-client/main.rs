@@ -51,7 +51,8 @@ fn refused(error: &clap::Error) -> ! {
         error.exit();
     }
     let mut text = error.render().to_string();
-    for argument in std::env::args() {
+    for argument in std::env::args_os() {
+        let argument = argument.to_string_lossy().into_owned();
         text = text.replace(&argument, &url::without_password(&argument));
     }
     eprint!("{text}");
