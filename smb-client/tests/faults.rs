@@ -3,9 +3,9 @@
 
 mod fake;
 
-use fake::{FILE, Fake, plain, with};
+use fake::{FILE, Fake, file_on, plain, with};
 use smb_client::{
-    Client, Error, File, TransferError,
+    Client, Error, TransferError,
     transfer::{MemorySource, NullSink, TransferOptions, download, upload},
 };
 use smb_proto::{
@@ -19,19 +19,6 @@ use smb_proto::{
 use smb_transport::{TransportError, memory::MemoryOptions};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// A file of `size` bytes on a server that then runs `script`.
-async fn file_on<F, S>(size: u64, script: S) -> File
-where
-    F: Future<Output = ()> + Send + 'static,
-    S: FnOnce(Fake) -> F + Send + 'static,
-{
-    let session = with(plain(), MemoryOptions::plain(), move |mut fake| async move {
-        fake.up_to_file(size).await;
-        script(fake).await;
-    });
-    session.await.unwrap().tree("share").await.unwrap().open("file").await.unwrap()
-}
 
 /// What a READ of 100 bytes gives on a server that answers it by `lie`.
 async fn read_with<F, S>(lie: S) -> Result<bytes::Bytes, Error>

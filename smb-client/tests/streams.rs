@@ -3,28 +3,14 @@
 
 mod fake;
 
-use fake::{Fake, plain, with};
-use smb_client::File;
+use fake::file_on;
 use smb_proto::{command::Command, header::Header, msg::*, status::NtStatus};
-use smb_transport::memory::MemoryOptions;
 use std::{io::ErrorKind, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom},
     sync::mpsc,
     time::timeout,
 };
-
-async fn file_on<F, S>(size: u64, script: S) -> File
-where
-    F: Future<Output = ()> + Send + 'static,
-    S: FnOnce(Fake) -> F + Send + 'static,
-{
-    let session = with(plain(), MemoryOptions::plain(), move |mut fake| async move {
-        fake.up_to_file(size).await;
-        script(fake).await;
-    });
-    session.await.unwrap().tree("share").await.unwrap().open("file").await.unwrap()
-}
 
 /// A flush that was given up speaks for nothing that was written since.
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::as_conversions)]
 
-use smb_client::{Client, ClientBuilder, Error, Session, Signing};
+use smb_client::{Client, ClientBuilder, Error, File, Session, Signing};
 use smb_proto::{
     auth::{MicPolicy, NtHash, ServerAuth, ServerConfig, ServerStep},
     codec::{Body, Message},
@@ -86,6 +86,19 @@ where
     let (transport, fake) = fake(options);
     tokio::spawn(script(fake));
     client.connect_over(Box::new(transport), "server").await
+}
+
+/// A file of `size` bytes on a server that then runs `script`.
+pub async fn file_on<F, S>(size: u64, script: S) -> File
+where
+    F: Future<Output = ()> + Send + 'static,
+    S: FnOnce(Fake) -> F + Send + 'static,
+{
+    let session = with(plain(), MemoryOptions::plain(), move |mut fake| async move {
+        fake.up_to_file(size).await;
+        script(fake).await;
+    });
+    session.await.unwrap().tree("share").await.unwrap().open("file").await.unwrap()
 }
 
 impl Fake {
