@@ -1,8 +1,8 @@
 //! Renaming and linking — [MS-FSA] 2.1.5.15.6, 2.1.5.15.12.
 
-use super::security::{Directory, directory};
+use super::security::{Directory, directory, named};
 use crate::{
-    backend::{Caller, Existing, Maker, OpenRequest, PlainMaker, Type, case::same},
+    backend::{Handle, Metadata, Type, case::same},
     core::{
         open::Open,
         path,
@@ -17,13 +17,35 @@ use smb_proto::{
 };
 use std::sync::Arc;
 
+/// How often what is to be replaced is looked for again because it was replaced by others.
+const ATTEMPTS: usize = 16;
+
 /// Where something gets a name.
 struct Destination {
     path: Vec<String>,
     /// Held while the name is given: nobody removes the directory meanwhile.
     _directory: Claim,
     /// Nobody opens meanwhile what is replaced.
-    _replaced: Option<Deleting>,
+    replaced: Option<Replaced>,
+}
+
+/// A file that gives way. The handle is dropped last: the number that its name is held by is its name's only as long as
+/// there is a handle on it.
+struct Replaced {
+    _deleting: Deleting,
+    handle: Arc<dyn Handle>,
+}
+
+impl Destination {
+    /// Whether something is there to be replaced, and nothing else than that.
+    fn replaces(&self) -> bool {
+        self.replaced.is_some()
+    }
+}
+
+/// Why the name cannot be had. Where a file there was to give way, one came that may be open by now.
+fn refused(status: NtStatus, replace: bool) -> NtStatus {
+    if replace && status == NtStatus::OBJECT_NAME_COLLISION { NtStatus::ACCESS_DENIED } else { status }
 }
 
 /// FileRenameInformation.
@@ -54,7 +76,7 @@ pub(super) async fn rename(
         return Err(NtStatus::ACCESS_DENIED);
     }
     let to = destination(request, open, to, replace).await?;
-    open.handle.rename(&to.path, replace).await?;
+    open.handle.rename(&to.path, to.replaces()).await.map_err(|status| refused(status, replace))?;
     moved(request, open, &from, &to.path);
     open.tell_renamed(&from);
     Ok(())
@@ -90,7 +112,7 @@ pub(super) async fn link(request: &Request, open: &Open, name: &str, replace: bo
         return Err(NtStatus::OBJECT_NAME_INVALID);
     }
     let to = destination(request, open, to, replace).await?;
-    open.handle.link(&to.path, replace).await
+    open.handle.link(&to.path, to.replaces()).await.map_err(|status| refused(status, replace))
 }
 
 /// FileLinkInformationEx: without POSIX semantics.
@@ -164,7 +186,7 @@ async fn destination(
         true => gives_way(request, open, &to, allowed.contains(Access::DELETE_CHILD)).await?,
         false => None,
     };
-    Ok(Destination { path: to, _directory: claim, _replaced: replaced })
+    Ok(Destination { path: to, _directory: claim, replaced })
 }
 
 /// Takes hold of a file that is called `to` and can be replaced: nobody has it open, and it may be deleted.
@@ -173,34 +195,34 @@ async fn gives_way(
     open: &Open,
     to: &[String],
     by_directory: bool,
-) -> Result<Option<Deleting>, NtStatus> {
-    let caller = Caller { user: request.session()?.owner.user.clone() };
-    let maker: Arc<dyn Maker> = Arc::new(PlainMaker);
-    let asked = OpenRequest {
-        path: to,
-        stream: None,
-        wanted: Type::Any,
-        existing: Existing::Required,
-        read: false,
-        write: false,
-        attributes: FileAttributes::NONE,
-        maker: &maker,
-    };
-    let there = match open.share.backend().open(&caller, asked).await {
-        Err(NtStatus::OBJECT_NAME_NOT_FOUND) => return Ok(None),
-        other => other?,
-    };
-    let key = Key::file(open.share.number(), there.metadata.key);
-    if open.key().is_some_and(|own| own.file == key.file) {
-        return Ok(None);
+) -> Result<Option<Replaced>, NtStatus> {
+    for _ in 0..ATTEMPTS {
+        let there = match named(request, to, Type::Any).await {
+            Err(NtStatus::OBJECT_NAME_NOT_FOUND) => return Ok(None),
+            other => other?,
+        };
+        let key = Key::file(open.share.number(), there.metadata.key);
+        if open.key().is_some_and(|own| own.file == key.file) {
+            return Ok(None);
+        }
+        let descriptor = crate::core::security::effective(there.security.as_deref(), false);
+        let deletes = by_directory || descriptor.maximal_access(&open.token).contains(Access::DELETE);
+        // Nobody is to be kept from what stays.
+        if !deletes || stays(&there.metadata) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let seized = request.conn.shared.modes.seize(key, there.handle.link_id());
+        let held = Replaced { _deleting: seized.ok_or(NtStatus::ACCESS_DENIED)?, handle: there.handle };
+        if held.handle.has_name().await? {
+            return Ok(Some(held));
+        }
     }
-    let descriptor = crate::core::security::effective(there.security.as_deref(), false);
-    let deletes = by_directory || descriptor.maximal_access(&open.token).contains(Access::DELETE);
-    if !deletes {
-        return Err(NtStatus::ACCESS_DENIED);
-    }
-    let seized = request.conn.shared.modes.seize(key, there.handle.link_id());
-    seized.map(Some).ok_or(NtStatus::ACCESS_DENIED)
+    Err(NtStatus::ACCESS_DENIED)
+}
+
+/// Whether nothing takes its place, whoever asks — [MS-FSA] 2.1.5.15.12.
+fn stays(there: &Metadata) -> bool {
+    there.is_directory() || there.attributes.contains(FileAttributes::READONLY)
 }
 
 /// All opens of the file by its old name know the new one.

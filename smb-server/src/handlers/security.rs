@@ -1,7 +1,7 @@
 //! Security descriptors in QUERY_INFO and SET_INFO — [MS-SMB2] 3.3.5.20.3, 3.3.5.21.3.
 
 use crate::{
-    backend::{Caller, Existing, FileKey, Maker, OpenRequest, Path, PlainMaker, Type},
+    backend::{Caller, Existing, FileKey, Maker, OpenRequest, Opened, Path, PlainMaker, Type},
     core::{open::Open, security},
     driver::{Answer, Outcome, Request},
 };
@@ -51,23 +51,28 @@ pub(super) struct Directory {
 
 /// The directory at `path`.
 pub(super) async fn directory(request: &Request, path: &Path) -> Result<Directory, NtStatus> {
+    let opened = named(request, path, Type::Directory).await.map_err(|status| match status {
+        NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::NOT_A_DIRECTORY => NtStatus::OBJECT_PATH_NOT_FOUND,
+        other => other,
+    })?;
+    let descriptor = security::effective(opened.security.as_deref(), true);
+    Ok(Directory { key: opened.metadata.key, link: opened.handle.link_id(), descriptor })
+}
+
+/// Opens what is at `path`, only to name it.
+pub(super) async fn named(request: &Request, path: &Path, wanted: Type) -> Result<Opened, NtStatus> {
     let share = request.disk().ok_or(NtStatus::NETWORK_NAME_DELETED)?;
     let caller = Caller { user: request.session()?.owner.user.clone() };
     let maker: Arc<dyn Maker> = Arc::new(PlainMaker);
     let asked = OpenRequest {
         path,
         stream: None,
-        wanted: Type::Directory,
+        wanted,
         existing: Existing::Required,
         read: false,
         write: false,
         attributes: FileAttributes::NONE,
         maker: &maker,
     };
-    let opened = share.backend().open(&caller, asked).await.map_err(|status| match status {
-        NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::NOT_A_DIRECTORY => NtStatus::OBJECT_PATH_NOT_FOUND,
-        other => other,
-    })?;
-    let descriptor = security::effective(opened.security.as_deref(), true);
-    Ok(Directory { key: opened.metadata.key, link: opened.handle.link_id(), descriptor })
+    share.backend().open(&caller, asked).await
 }

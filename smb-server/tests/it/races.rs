@@ -1,4 +1,4 @@
-//! What happens to a file between its being found and its open being counted.
+//! What happens to a file between its being found and its open being counted, or its being replaced.
 
 use crate::peer::*;
 use smb_proto::{
@@ -10,18 +10,25 @@ use smb_server::{
     Share,
     backend::{
         Backend, Caller, Capabilities, Handle, LocalOptions, LocalShare, MemoryShare, Metadata, OpenRequest,
-        Opened, Result,
+        Opened, Path, Result,
     },
 };
-use smb_transport::{BoxFuture, Gate};
+use smb_transport::{BoxFuture, Gate, IoBuf};
 use std::sync::Arc;
 
 const LATE: &str = "late";
 
-/// A back end whose opens for [`LATE`] wait, done, in front of a gate.
+/// A back end whose opens for [`LATE`] wait, done, in front of a gate, and whose renames wait in front of another.
 struct Slow<B> {
     inner: B,
     gate: Gate,
+    renames: Gate,
+}
+
+/// A handle whose renames wait.
+struct SlowHandle {
+    inner: Arc<dyn Handle>,
+    renames: Gate,
 }
 
 impl<B: Backend> Backend for Slow<B> {
@@ -35,8 +42,52 @@ impl<B: Backend> Backend for Slow<B> {
             if caller.user.as_ref() == LATE {
                 self.gate.pass().await;
             }
-            opened
+            opened.map(|opened| Opened {
+                handle: Arc::new(SlowHandle { inner: opened.handle, renames: self.renames.clone() }),
+                ..opened
+            })
         })
+    }
+}
+
+impl Handle for SlowHandle {
+    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+        self.inner.metadata()
+    }
+
+    fn link_id(&self) -> u64 {
+        self.inner.link_id()
+    }
+
+    fn has_name(&self) -> BoxFuture<'_, Result<bool>> {
+        self.inner.has_name()
+    }
+
+    fn read(&self, offset: u64, buf: IoBuf) -> BoxFuture<'_, Result<IoBuf>> {
+        self.inner.read(offset, buf)
+    }
+
+    fn write(&self, offset: u64, buf: IoBuf, replay: bool) -> BoxFuture<'_, Result<()>> {
+        self.inner.write(offset, buf, replay)
+    }
+
+    fn rename<'a>(&'a self, to: &'a Path, replace: bool) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.renames.pass().await;
+            self.inner.rename(to, replace).await
+        })
+    }
+
+    fn remove(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.remove()
+    }
+
+    fn remove_file(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.remove_file()
+    }
+
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool>> {
+        self.inner.is_empty()
     }
 }
 
@@ -90,6 +141,7 @@ impl Handle for FullHandle {
 
 struct Race {
     gate: Gate,
+    renames: Gate,
     late: Peer,
     other: Peer,
     _home: tempfile::TempDir,
@@ -103,8 +155,9 @@ impl Race {
     }
 
     async fn on(inner: impl Backend, home: tempfile::TempDir) -> Self {
-        let gate = Gate::opened();
-        Self::over(Slow { inner, gate: gate.clone() }, gate, home).await
+        let (gate, renames) = (Gate::opened(), Gate::opened());
+        let slow = Slow { inner, gate: gate.clone(), renames: renames.clone() };
+        Self { renames, ..Self::over(slow, gate, home).await }
     }
 
     async fn over(backend: impl Backend, gate: Gate, home: tempfile::TempDir) -> Self {
@@ -114,7 +167,7 @@ impl Race {
         late.negotiate().await;
         late.login(LATE, PASSWORD).await.unwrap();
         late.connect_tree("data").await.unwrap();
-        Self { gate, late, other: Peer::ready(&server).await, _home: home }
+        Self { gate, renames: Gate::opened(), late, other: Peer::ready(&server).await, _home: home }
     }
 
     async fn file_of(&mut self, name: &str, content: &[u8]) -> FileId {
@@ -138,6 +191,21 @@ impl Race {
         if reply.status() == NtStatus::SUCCESS { Ok(reply.body()) } else { Err(reply.status()) }
     }
 
+    /// The other user renames `file`: `meanwhile` happens once that is allowed and before it is done.
+    async fn rename_late(
+        &mut self,
+        file: FileId,
+        to: &str,
+        meanwhile: impl AsyncFnOnce(&mut Peer),
+    ) -> NtStatus {
+        self.renames.close();
+        let id = self.other.send(&renaming(file, to), 1).await;
+        watched(self.renames.waiting(1)).await;
+        meanwhile(&mut self.late).await;
+        self.renames.open();
+        self.other.answer(id).await.status()
+    }
+
     async fn content(&mut self, name: &str) -> Result<Vec<u8>> {
         let file = self.other.create(&create(name, CreateDisposition::OPEN)).await?.file_id;
         let content = self.other.read(file, 0, 100).await;
@@ -146,15 +214,23 @@ impl Race {
     }
 }
 
-async fn set<I: Information>(peer: &mut Peer, file_id: FileId, information: &I) {
-    let request = SetInfoRequest {
+fn setting<I: Information>(file_id: FileId, information: &I) -> SetInfoRequest {
+    SetInfoRequest {
         info_type: I::INFO_TYPE,
         class: I::CLASS,
         additional_information: 0,
         file_id,
         input: information.to_bytes(),
-    };
-    peer.call::<SetInfoResponse>(&request).await.unwrap();
+    }
+}
+
+/// Renames `file`, whatever is there.
+fn renaming(file: FileId, to: &str) -> SetInfoRequest {
+    setting(file, &RenameInformation { replace_if_exists: true, name: to.into() })
+}
+
+async fn set<I: Information>(peer: &mut Peer, file_id: FileId, information: &I) {
+    peer.call::<SetInfoResponse>(&setting(file_id, information)).await.unwrap();
 }
 
 #[tokio::test]
@@ -198,7 +274,7 @@ async fn what_is_replaced_while_it_is_opened_is_not_opened() {
         race.other.close(old).await.unwrap();
         let new = race.file_of("g", b"new").await;
         let opened = race.open_late(create("f", CreateDisposition::OPEN), async |other| {
-            set(other, new, &RenameInformation { replace_if_exists: true, name: "f".into() }).await;
+            other.call::<SetInfoResponse>(&renaming(new, "f")).await.unwrap();
         });
         let opened = opened.await.unwrap().file_id;
         assert_eq!(race.late.read(opened, 0, 10).await.unwrap(), b"new");
@@ -217,4 +293,70 @@ async fn an_open_that_fails_in_the_end_deletes_what_others_left_to_it() {
     });
     assert_eq!(refused.await.map(|_| ()), Err(NtStatus::DISK_FULL));
     assert_eq!(race.content("f").await, Err(NtStatus::OBJECT_NAME_NOT_FOUND));
+}
+
+#[tokio::test]
+async fn nobody_opens_what_is_being_replaced() {
+    for mut race in Race::all().await {
+        let old = race.file_of("f", b"old").await;
+        race.other.close(old).await.unwrap();
+        let new = race.file_of("g", b"new").await;
+        let renamed = race.rename_late(new, "f", async |late| {
+            let refused = late.create(&create("f", CreateDisposition::OPEN)).await;
+            assert_eq!(refused.map(|_| ()), Err(NtStatus::DELETE_PENDING));
+        });
+        assert_eq!(renamed.await, NtStatus::SUCCESS);
+        let opened = race.late.create(&create("f", CreateDisposition::OPEN)).await.unwrap();
+        assert_eq!(race.late.read(opened.file_id, 0, 10).await.unwrap(), b"new");
+    }
+}
+
+#[tokio::test]
+async fn what_was_created_meanwhile_is_not_replaced() {
+    for mut race in Race::all().await {
+        let new = race.file_of("g", b"new").await;
+        let renamed = race.rename_late(new, "f", async |late| {
+            let file = late.file("f").await;
+            late.write(file, 0, b"theirs").await.unwrap();
+        });
+        assert_eq!(renamed.await, NtStatus::ACCESS_DENIED);
+        assert_eq!(race.content("f").await.unwrap(), b"theirs");
+    }
+}
+
+#[tokio::test]
+async fn what_took_the_place_of_what_was_to_be_replaced_is_asked_again() {
+    for mut race in Race::all().await {
+        let old = race.file_of("f", b"old").await;
+        race.other.close(old).await.unwrap();
+        let second = race.file_of("h", b"second").await;
+        let first = race.late.file("g").await;
+        race.gate.close();
+        let id = race.late.send(&renaming(first, "f"), 1).await;
+        // The directory is found, then the file.
+        watched(race.gate.waiting(1)).await;
+        race.gate.let_through(1);
+        watched(race.gate.waiting(1)).await;
+        race.other.call::<SetInfoResponse>(&renaming(second, "f")).await.unwrap();
+        race.gate.open();
+        assert_eq!(race.late.answer(id).await.status(), NtStatus::ACCESS_DENIED, "it is open");
+        assert_eq!(race.content("f").await.unwrap(), b"second");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_replaced_is_not_taken_hold_of() {
+    for mut race in Race::all().await {
+        let directory = CreateRequest {
+            options: CreateOptions::DIRECTORY_FILE,
+            ..create("d", CreateDisposition::CREATE)
+        };
+        let made = race.other.create(&directory).await.unwrap();
+        race.other.close(made.file_id).await.unwrap();
+        let file = race.file_of("f", b"content").await;
+        // The back end, which would refuse it too, is not asked.
+        race.renames.close();
+        let reply = watched(race.other.ask(&renaming(file, "d"))).await;
+        assert_eq!(reply.status(), NtStatus::ACCESS_DENIED);
+    }
 }
