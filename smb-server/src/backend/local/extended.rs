@@ -96,6 +96,12 @@ pub(super) fn stream(fd: impl AsFd, name: &str) -> Result<Option<Vec<u8>>> {
     Ok(xattr::get(fd, &stream_name(name)?)?.map(stream_bytes))
 }
 
+/// How many they are.
+pub(super) fn stream_len(fd: impl AsFd, name: &str) -> Result<Option<usize>> {
+    // Without the byte behind them.
+    Ok(xattr::len(fd, &stream_name(name)?)?.map(|len| len.saturating_sub(1)))
+}
+
 pub(super) fn set_stream(fd: impl AsFd, name: &str, mut bytes: Vec<u8>) -> Result<()> {
     if bytes.len() > MOST_STREAM {
         return Err(NtStatus::DISK_FULL);
@@ -121,12 +127,8 @@ pub(super) fn streams(fd: impl AsFd) -> Result<Vec<StreamInfo>> {
     let mut all = Vec::new();
     for full in xattr::list(&fd)? {
         let Some(name) = short_name(&full) else { continue };
-        if let Some(bytes) = stream(&fd, name)? {
-            all.push(StreamInfo {
-                name: name.into(),
-                size: to_u64(bytes.len()),
-                allocation_size: room(bytes.len()),
-            });
+        if let Some(len) = stream_len(&fd, name)? {
+            all.push(StreamInfo { name: name.into(), size: to_u64(len), allocation_size: room(len) });
         }
     }
     Ok(all)

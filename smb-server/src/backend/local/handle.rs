@@ -69,7 +69,8 @@ impl Drop for Open {
 impl Open {
     pub(super) fn new(share: Arc<Share>, got: Got) -> Result<Self> {
         let key = got.stat.key();
-        let place = got.spot.map(|spot| share.places.enter(key, spot)).transpose()?;
+        let fold = !share.root.is_case_sensitive();
+        let place = got.spot.map(|spot| share.places.enter(&got.stat, spot, fold)).transpose()?;
         let directory = got.stat.kind() == Kind::Directory;
         let in_memory = share.in_memory == Some(key.volume);
         let (fd, path_only, stream) = (got.fd, got.path_only, got.stream.map(Stream::new));
@@ -317,9 +318,8 @@ impl Handle for LocalHandle {
         Box::pin(async { self.0.spelling() })
     }
 
-    /// Short: the directory was just looked at.
     fn has_name(&self) -> BoxFuture<'_, Result<bool>> {
-        Box::pin(async { self.0.has_name() })
+        Box::pin(self.brief(Open::has_name))
     }
 
     fn link_id(&self) -> u64 {

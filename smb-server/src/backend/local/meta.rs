@@ -60,6 +60,11 @@ impl Stat {
         self.0.stx_nlink > 0
     }
 
+    /// Whether no other name can stand for the same file.
+    pub(super) fn has_one_name(&self) -> bool {
+        self.kind() == Kind::Directory || self.0.stx_nlink == 1
+    }
+
     fn mode(&self) -> u32 {
         self.0.stx_mode.into()
     }

@@ -20,7 +20,7 @@ impl Stream {
     }
 
     pub(super) fn is_there(&self, fd: &OwnedFd) -> Result<bool> {
-        Ok(extended::stream(fd, &self.name())?.is_some())
+        Ok(extended::stream_len(fd, &self.name())?.is_some())
     }
 
     /// One that was removed is empty.
@@ -30,7 +30,8 @@ impl Stream {
 
     /// The file's, as far as it is not about the stream.
     pub(super) fn metadata(&self, fd: &OwnedFd, file: Metadata) -> Result<Metadata> {
-        let len = self.bytes(fd)?.len();
+        // One that was removed is empty.
+        let len = extended::stream_len(fd, &self.name())?.unwrap_or(0);
         Ok(Metadata {
             end_of_file: u64::try_from(len).unwrap_or(u64::MAX),
             allocation_size: extended::room(len),

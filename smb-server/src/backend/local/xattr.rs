@@ -8,8 +8,8 @@ use crate::backend::Result;
 use rustix::{
     fd::{AsFd, AsRawFd},
     fs::{
-        XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, lgetxattr, listxattr,
-        removexattr, setxattr,
+        XattrFlags, fgetxattr, fgetxattr_query, flistxattr, fremovexattr, fsetxattr, getxattr,
+        getxattr_query, lgetxattr, listxattr, removexattr, setxattr,
     },
     io::{self, Errno},
 };
@@ -43,7 +43,7 @@ fn absent(errno: Errno) -> bool {
     matches!(errno, Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::NOENT)
 }
 
-fn found(result: io::Result<Vec<u8>>) -> Result<Option<Vec<u8>>> {
+fn found<T>(result: io::Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(errno) if absent(errno) => Ok(None),
@@ -55,6 +55,14 @@ fn found(result: io::Result<Vec<u8>>) -> Result<Option<Vec<u8>>> {
 pub(super) fn get(fd: impl AsFd, name: &str) -> Result<Option<Vec<u8>>> {
     match filled(|buffer| fgetxattr(&fd, name, buffer)) {
         Err(Errno::BADF) => found(filled(|buffer| getxattr(by_name(&fd), name, buffer))),
+        other => found(other),
+    }
+}
+
+/// How long the value of an attribute is.
+pub(super) fn len(fd: impl AsFd, name: &str) -> Result<Option<usize>> {
+    match fgetxattr_query(&fd, name) {
+        Err(Errno::BADF) => found(getxattr_query(by_name(&fd), name)),
         other => found(other),
     }
 }
