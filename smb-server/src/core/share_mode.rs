@@ -223,8 +223,14 @@ pub enum Released {
     Kept,
     /// The named stream that was open is to be removed.
     DeleteStream,
-    /// The name it was opened by is to be removed now; until this is dropped nobody can open the file by it.
-    Delete(Deleting),
+    /// The name it was opened by is to be removed now; until this is dropped nobody can open the file by it. Where
+    /// `stream` says so, the named stream that was open is to be removed first: other names keep the file.
+    Delete {
+        /// The name.
+        name: Deleting,
+        /// Whether the stream goes too.
+        stream: bool,
+    },
 }
 
 impl Claim {
@@ -266,17 +272,18 @@ impl Claim {
         let Some(file) = files.get_mut(&whole) else { return Released::Kept };
         file.opens.remove(&self.id);
         let (link, stream) = (self.link, self.key.stream);
+        let last_of_stream = !file.opens.values().any(|open| open.stream == stream);
+        let stream = last_of_stream && file.doomed_streams.remove(&stream);
         let last_by_name = !file.opens.values().any(|open| open.link == link);
         if last_by_name && file.doomed.remove(&link) {
             file.deleting.insert(link);
-            return Released::Delete(Deleting { modes: self.modes.clone(), key: self.key, link });
+            let name = Deleting { modes: self.modes.clone(), key: self.key, link };
+            return Released::Delete { name, stream };
         }
-        let last_of_stream = !file.opens.values().any(|open| open.stream == stream);
-        let goes = last_of_stream && file.doomed_streams.remove(&stream);
         if file.is_idle() {
             files.remove(&whole);
         }
-        if goes { Released::DeleteStream } else { Released::Kept }
+        if stream { Released::DeleteStream } else { Released::Kept }
     }
 }
 
@@ -363,7 +370,7 @@ mod tests {
         let late = modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL);
         assert_eq!(late.unwrap_err(), NtStatus::DELETE_PENDING);
         assert!(matches!(two.release(), Released::Kept));
-        let Released::Delete(deleting) = one.release() else { panic!("not deleted") };
+        let Released::Delete { name: deleting, .. } = one.release() else { panic!("not deleted") };
         assert!(modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL).is_err(), "while it is removed");
         drop(deleting);
         assert!(modes.claim(KEY, LINK, Access::READ_DATA, ShareAccess::ALL).is_ok());
@@ -378,12 +385,28 @@ mod tests {
         assert!(one.delete_pending() && !other.delete_pending());
         let refused = modes.claim(STREAM, 2, Access::READ_DATA, ShareAccess::ALL);
         assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
-        let Released::Delete(deleting) = one.release() else { panic!("not deleted") };
+        let Released::Delete { name: deleting, .. } = one.release() else { panic!("not deleted") };
         assert!(modes.claim(KEY, 1, Access::READ_DATA, ShareAccess::ALL).is_ok());
         assert!(matches!(other.release(), Released::Kept));
         let refused = modes.claim(KEY, 2, Access::READ_DATA, ShareAccess::ALL);
         assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
         drop(deleting);
+        assert!(modes.is_empty());
+    }
+
+    #[test]
+    fn a_stream_goes_with_one_name_of_several() {
+        let modes = modes();
+        let other = modes.claim(KEY, 1, Access::READ_DATA, ShareAccess::ALL).unwrap();
+        let file = modes.claim(KEY, 2, Access::DELETE, ShareAccess::ALL).unwrap();
+        let stream = modes.claim(STREAM, 2, Access::DELETE, ShareAccess::ALL).unwrap();
+        stream.set_delete_pending(true);
+        file.set_delete_pending(true);
+        assert!(matches!(file.release(), Released::Kept));
+        let Released::Delete { name, stream: true } = stream.release() else { panic!("not both") };
+        drop(name);
+        assert!(modes.claim(STREAM, 1, Access::READ_DATA, ShareAccess::ALL).is_ok());
+        drop(other);
         assert!(modes.is_empty());
     }
 
@@ -414,7 +437,7 @@ mod tests {
         assert!(matches!(file.release(), Released::Kept), "a stream is still open");
         let refused = modes.claim(STREAM, LINK, Access::READ_DATA, ShareAccess::ALL);
         assert_eq!(refused.unwrap_err(), NtStatus::DELETE_PENDING);
-        assert!(matches!(stream.release(), Released::Delete(_)));
+        assert!(matches!(stream.release(), Released::Delete { .. }));
         assert!(modes.is_empty());
     }
 

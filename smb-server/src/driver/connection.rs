@@ -288,7 +288,10 @@ pub(crate) async fn give_up(open: &Open, claim: Claim) {
     let removed = match claim.release() {
         Released::Kept => Ok(()),
         Released::DeleteStream => open.handle.remove().await,
-        Released::Delete(_deleting) => open.handle.remove_file().await.inspect(|()| open.tell_removed()),
+        Released::Delete { name: _name, stream } => {
+            let stream = if stream { open.handle.remove().await } else { Ok(()) };
+            open.handle.remove_file().await.inspect(|()| open.tell_removed()).and(stream)
+        }
     };
     if let Err(status) = removed {
         tracing::info!(%status, "a file that was to be deleted stays");
