@@ -131,3 +131,20 @@ async fn a_name_is_the_same_for_all_after_a_move() {
     peer.close(one).await.unwrap();
     assert!(!home.path().join("b/g").exists());
 }
+
+/// Also where the host itself ignores case: the temporary directory may be on such a file system.
+#[tokio::test]
+async fn a_name_is_the_same_however_it_is_spelled() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("File"), b"").unwrap();
+    let mut peer = Peer::ready(&local(home.path())).await;
+    let (one, two) = (open(&mut peer, "File").await.unwrap(), open(&mut peer, "FILE").await.unwrap());
+    doom(&mut peer, one).await.unwrap();
+    peer.close(one).await.unwrap();
+    for name in ["File", "FILE", "file"] {
+        assert_eq!(open(&mut peer, name).await, Err(NtStatus::DELETE_PENDING), "{name}");
+    }
+    assert!(home.path().join("File").exists());
+    peer.close(two).await.unwrap();
+    assert!(!home.path().join("File").exists());
+}
