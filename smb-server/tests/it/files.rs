@@ -9,25 +9,6 @@ use smb_proto::{
 use smb_server::Share;
 use std::sync::atomic::Ordering;
 
-async fn set(peer: &mut Peer, file_id: FileId, information: &impl Information) -> Result<(), NtStatus> {
-    set_raw(peer, file_id, information).await.map(|_| ())
-}
-
-async fn set_raw<I: Information>(
-    peer: &mut Peer,
-    file_id: FileId,
-    information: &I,
-) -> Result<SetInfoResponse, NtStatus> {
-    let request = SetInfoRequest {
-        info_type: I::INFO_TYPE,
-        class: I::CLASS,
-        additional_information: 0,
-        file_id,
-        input: information.to_bytes(),
-    };
-    peer.call(&request).await
-}
-
 async fn query<I: Information>(peer: &mut Peer, file_id: FileId) -> Result<I, NtStatus> {
     let request = QueryInfoRequest {
         info_type: I::INFO_TYPE,

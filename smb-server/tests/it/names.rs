@@ -3,7 +3,7 @@
 use crate::peer::*;
 use smb_proto::{
     fscc::{
-        BasicInformation, DispositionFlags, DispositionInformation, DispositionInformationEx, Information,
+        BasicInformation, DispositionFlags, DispositionInformation, DispositionInformationEx,
         RenameInformation,
     },
     msg::*,
@@ -27,17 +27,6 @@ fn local(directory: &Path) -> Handle {
 
 async fn open(peer: &mut Peer, name: &str) -> Result<FileId, NtStatus> {
     peer.create(&create(name, CreateDisposition::OPEN)).await.map(|opened| opened.file_id)
-}
-
-async fn set<I: Information>(peer: &mut Peer, file_id: FileId, information: &I) -> Result<(), NtStatus> {
-    let request = SetInfoRequest {
-        info_type: I::INFO_TYPE,
-        class: I::CLASS,
-        additional_information: 0,
-        file_id,
-        input: information.to_bytes(),
-    };
-    peer.call::<SetInfoResponse>(&request).await.map(|_| ())
 }
 
 async fn doom(peer: &mut Peer, file_id: FileId) -> Result<(), NtStatus> {

@@ -12,6 +12,7 @@ use smb_proto::{
         sign::SigningKey,
     },
     dialect::{Cipher, Dialect, HashAlgorithm, SigningAlgorithm},
+    fscc::Information,
     header::{Header, HeaderFlags, Route},
     msg::*,
     status::NtStatus,
@@ -446,6 +447,21 @@ pub fn create(name: &str, disposition: CreateDisposition) -> CreateRequest {
         name: name.into(),
         contexts: Vec::new(),
     }
+}
+
+/// A SET_INFO of one class.
+pub fn set_info<I: Information>(file_id: FileId, information: &I) -> SetInfoRequest {
+    SetInfoRequest {
+        info_type: I::INFO_TYPE,
+        class: I::CLASS,
+        additional_information: 0,
+        file_id,
+        input: information.to_bytes(),
+    }
+}
+
+pub async fn set(peer: &mut Peer, file_id: FileId, information: &impl Information) -> Result<(), NtStatus> {
+    peer.call::<SetInfoResponse>(&set_info(file_id, information)).await.map(|_| ())
 }
 
 pub fn write(file_id: FileId, offset: u64, data: &[u8]) -> WriteRequest<'_> {

@@ -2,7 +2,7 @@
 
 use crate::peer::*;
 use smb_proto::{
-    fscc::{DispositionInformation, Information, RenameInformation, ea::ExtendedAttribute},
+    fscc::{DispositionInformation, RenameInformation, ea::ExtendedAttribute},
     msg::*,
     status::NtStatus,
 };
@@ -214,23 +214,9 @@ impl Race {
     }
 }
 
-fn setting<I: Information>(file_id: FileId, information: &I) -> SetInfoRequest {
-    SetInfoRequest {
-        info_type: I::INFO_TYPE,
-        class: I::CLASS,
-        additional_information: 0,
-        file_id,
-        input: information.to_bytes(),
-    }
-}
-
 /// Renames `file`, whatever is there.
 fn renaming(file: FileId, to: &str) -> SetInfoRequest {
-    setting(file, &RenameInformation { replace_if_exists: true, name: to.into() })
-}
-
-async fn set<I: Information>(peer: &mut Peer, file_id: FileId, information: &I) {
-    peer.call::<SetInfoResponse>(&setting(file_id, information)).await.unwrap();
+    set_info(file, &RenameInformation { replace_if_exists: true, name: to.into() })
 }
 
 #[tokio::test]
@@ -256,7 +242,7 @@ async fn what_is_removed_while_it_is_opened_is_created_anew() {
         for mut race in Race::all().await {
             let file = race.file_of(name, b"old").await;
             let opened = race.open_late(create(name, CreateDisposition::OPEN_IF), async |other| {
-                set(other, file, &DispositionInformation { delete_pending: true }).await;
+                set(other, file, &DispositionInformation { delete_pending: true }).await.unwrap();
                 other.close(file).await.unwrap();
             });
             let opened = opened.await.unwrap();
@@ -288,7 +274,7 @@ async fn an_open_that_fails_in_the_end_deletes_what_others_left_to_it() {
     let mut race = Race::over(full, gate, tempfile::tempdir().unwrap()).await;
     let file = race.file_of("f", b"old").await;
     let refused = race.open_late(create("f", CreateDisposition::OVERWRITE), async |other| {
-        set(other, file, &DispositionInformation { delete_pending: true }).await;
+        set(other, file, &DispositionInformation { delete_pending: true }).await.unwrap();
         other.close(file).await.unwrap();
     });
     assert_eq!(refused.await.map(|_| ()), Err(NtStatus::DISK_FULL));

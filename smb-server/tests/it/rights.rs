@@ -37,20 +37,6 @@ async fn set_dacl(peer: &mut Peer, file_id: FileId, aces: Vec<Ace>) -> Result<()
     peer.call::<SetInfoResponse>(&set).await.map(|_| ())
 }
 
-async fn set(peer: &mut Peer, file_id: FileId, information: &impl Information) -> Result<(), NtStatus> {
-    peer.call::<SetInfoResponse>(&set_request(file_id, information)).await.map(|_| ())
-}
-
-fn set_request<I: Information>(file_id: FileId, information: &I) -> SetInfoRequest {
-    SetInfoRequest {
-        info_type: I::INFO_TYPE,
-        class: I::CLASS,
-        additional_information: 0,
-        file_id,
-        input: information.to_bytes(),
-    }
-}
-
 async fn query<I: Information>(peer: &mut Peer, file_id: FileId) -> I {
     let request = QueryInfoRequest {
         info_type: I::INFO_TYPE,
