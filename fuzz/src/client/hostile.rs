@@ -166,6 +166,8 @@ impl Hostile {
                 // Sealed or not, it brings its credits once more.
                 self.high = self.high.saturating_add(self.last_grants);
                 self.raw(&last).await;
+                // It may be long, and come again and again: what the client has not taken yet is memory of ours.
+                tokio::time::sleep(Duration::from_millis(1)).await;
                 self.waiting.push(Waiting { header, message, sealed, async_id });
             }
             15 => {

@@ -197,8 +197,10 @@ impl World {
 /// Cancels all that waits on a connection, once.
 async fn cancel_all(peer: &mut Peer, files: &mut Vec<OpenFile>) {
     for nth in 0..peer.model.asked.len().min(255) {
+        // As the request was: where the session requires seals, a CANCEL without one is overlooked.
+        let seal = peer.model.asked.values().nth(nth).is_some_and(|asked| asked.sealed);
         let cancel = ops::cancel(peer, &mut Source::new(&[u8::try_from(nth).unwrap_or(0)]));
-        peer.send(cancel, Manner { sign: true, seal: false }, files).await;
+        peer.send(cancel, Manner { sign: true, seal }, files).await;
     }
     tokio::time::sleep(Duration::from_secs(3600)).await;
     peer.settle(files).await;

@@ -22,8 +22,8 @@ use std::sync::Arc;
 /// The most that travels with the requests around it: one credit's worth.
 pub(crate) const SMALL: u32 = 64 * 1024;
 const BYTES: usize = 64 * 1024;
-/// What is set aside at most for a file before its data comes.
-const MOST_ROOM: usize = 64 << 20;
+/// What is set aside at most for a file before its data comes: its size is only what the server says.
+const MOST_ROOM: usize = 8 << 20;
 
 impl Tree {
     /// All of a file. Up to 64 KiB in one round trip; larger files are read pipelined. The file is closed when it resolves: it
