@@ -146,7 +146,8 @@ impl Peer {
             whole
         });
         let wire = wire.as_deref().unwrap_or(&frame);
-        let leaving = self.model.asked.values().any(|asked| asked.command == Command::LOGOFF);
+        let ends = |asked: &Asked| matches!(asked.command, Command::LOGOFF | Command::SESSION_SETUP);
+        let leaving = self.model.asked.values().any(ends);
         if sealer.is_some() && leaving {
             // Where the session is gone by then, nobody can open it, and the connection ends: [MS-SMB2] 3.3.5.2.1.1.
             self.lawful = false;
@@ -239,6 +240,11 @@ impl Peer {
             let (header, _) = Header::parse(part).expect("a whole header");
             assert!(sealer_of.is_none_or(|id| id == header.session_id), "sealed for another session");
             crate::tell(|| format!("  sealed {sealed}: {header:?}"));
+            if header.status() == Some(NtStatus::USER_SESSION_DELETED) {
+                // A log-on that failed may have ended it: there is no key any more to answer the rest with.
+                let ended = self.logins.iter_mut().filter(|login| login.id == header.session_id);
+                ended.for_each(|login| login.over = true);
+            }
             let asked = self.model.asked.get(&header.message_id).cloned();
             if let Some(asked) = &asked {
                 self.check_protection(asked, &header, part, sealed);
