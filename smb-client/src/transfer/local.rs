@@ -188,7 +188,14 @@ async fn upload_small(
     if let Some(limit) = &options.limit {
         limit.pass(data.len()).await;
     }
-    tree.write(remote, data).await?;
+    if data.is_empty() {
+        // That there is nothing any more is to be durable, too.
+        let file = tree.create(remote).await?;
+        file.flush().await?;
+        file.close().await?;
+    } else {
+        tree.write(remote, data).await?;
+    }
     options.progress.reached(bytes);
     Ok(Summary {
         bytes,

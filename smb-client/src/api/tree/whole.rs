@@ -107,7 +107,8 @@ impl Tree {
         .await
     }
 
-    /// Writes `data` as the whole of the file at `path`, which is created, or replaced where it is there, and makes it durable.
+    /// Writes `data` as the whole of the file at `path`, which is created, or replaced where it is there, and makes it durable,
+    /// unless there is none.
     /// Up to 64 KiB in one round trip. The size afterwards is checked.
     ///
     /// On failure the file may be there in part.
@@ -140,9 +141,9 @@ impl Tree {
             let mut compound = vec![attached.request(Request::new(create, id))];
             if size > 0 {
                 compound.push(attached.request(write_request(id, data.clone(), size)).related());
+                let flush = FlushRequest { file_id: FileId::ANY };
+                compound.push(attached.request(Request::new(&flush, id)).related());
             }
-            let flush = FlushRequest { file_id: FileId::ANY };
-            compound.push(attached.request(Request::new(&flush, id)).related());
             let close = CloseRequest { flags: CloseFlags::POSTQUERY_ATTRIB, file_id: FileId::ANY };
             compound.push(attached.request(Request::new(&close, id)).related());
             let placed = attached.channel().placing(data.len(), attached.need()).is_ok();
@@ -155,8 +156,7 @@ impl Tree {
             }
             // Some servers (impacket) find no file for a FLUSH within a compound: the whole again, one by one.
             let astray = [NtStatus::INVALID_HANDLE, NtStatus::FILE_CLOSED];
-            let flush = replies.len().checked_sub(2).and_then(|at| replies.get(at));
-            if flush.is_some_and(|flush| astray.contains(&flush.status())) {
+            if size > 0 && replies.get(2).is_some_and(|flush| astray.contains(&flush.status())) {
                 return self.write_in_steps(create, data.clone()).await;
             }
             for reply in &replies {
