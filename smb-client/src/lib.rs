@@ -37,7 +37,7 @@ pub mod transfer;
 pub use api::{
     Change, ChannelInfo, Client, ClientBuilder, Connector, Copied, CopyWay, Directory, Entry, File,
     FileReader, FileWriter, Identity, Lock, Metadata, MetadataChange, OpenOptions, Removed, Session, Space,
-    Tree, Watch,
+    Tree, Watch, is_same_path,
 };
 pub use core::placement::Inline;
 pub use driver::Traffic;

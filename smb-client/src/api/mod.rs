@@ -21,6 +21,7 @@ pub use directory::{Directory, Entry};
 pub use file::{File, Lock};
 pub use info::{Metadata, MetadataChange, Space};
 pub use open::OpenOptions;
+pub use path::is_same_path;
 pub(crate) use path::to_wire;
 pub use session::{ChannelInfo, Identity, Session};
 pub use tree::copy::copy as copy_file;

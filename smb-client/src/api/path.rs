@@ -24,6 +24,11 @@ pub(crate) fn to_wire(path: &str) -> Result<String, UsageError> {
     Ok(wire)
 }
 
+/// Whether both paths on a share lead to the same file, as far as their spelling tells.
+pub fn is_same_path(one: &str, other: &str) -> Result<bool, UsageError> {
+    Ok(to_wire(one)?.to_lowercase() == to_wire(other)?.to_lowercase())
+}
+
 /// Whether a stream can have that name.
 pub(crate) fn check_stream(name: &str) -> Result<(), UsageError> {
     if name.is_empty() || name.contains(['/', '\\']) {

@@ -2,7 +2,7 @@
 
 use super::Tree;
 use crate::{
-    api::{File, OpenOptions, to_wire},
+    api::{File, OpenOptions, is_same_path},
     core::copy::CopyLimits,
     error::{Error, TransferError, UsageError},
     transfer::{Reads, TransferOptions, Writes, upload_check_size},
@@ -53,7 +53,7 @@ impl Tree {
     ///
     /// On failure, or when its future is dropped, the target is incomplete, and stays.
     pub async fn copy(&self, from: &str, to: &str, options: &TransferOptions) -> Result<Copied, Error> {
-        if to_wire(from)?.to_lowercase() == to_wire(to)?.to_lowercase() {
+        if is_same_path(from, to)? {
             return Err(UsageError::Path("source and target are the same file").into());
         }
         let source = self.open_to_copy(from).await?;

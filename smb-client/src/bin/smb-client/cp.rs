@@ -7,7 +7,7 @@ use crate::{
     url::Url,
 };
 use smb_client::{
-    CopyWay, OpenOptions, Session, Tree,
+    CopyWay, Error, OpenOptions, Session, Tree, is_same_path,
     transfer::{Level, Summary, copy_file, copy_tree},
 };
 use std::time::Instant;
@@ -27,7 +27,7 @@ pub async fn cp(common: &Common, from: &Url, to: &Url, recursive: bool) -> Resul
         drop(bar);
         tree_summary(common, "cp", &from.to_string(), &outcome.map_err(|error| incomplete(error, to))?);
     } else {
-        if from.is_same_share(to) && from.is_same_path(to) {
+        if from.is_same_share(to) && is_same_path(&from.path, &to.path).map_err(Error::from)? {
             return Err(Failure::Usage("source and target are the same file".to_owned()));
         }
         let started = Instant::now();

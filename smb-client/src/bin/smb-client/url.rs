@@ -56,15 +56,6 @@ impl Url {
         self.is_same_server(other) && self.share.eq_ignore_ascii_case(&other.share)
     }
 
-    /// Whether both paths lead to the same place, as far as their spelling tells.
-    pub fn is_same_path(&self, other: &Self) -> bool {
-        let components = |url: &Self| {
-            let named = url.path.split(['/', '\\']).filter(|name| !matches!(*name, "" | "."));
-            named.map(str::to_lowercase).collect::<Vec<_>>()
-        };
-        components(self) == components(other)
-    }
-
     /// The last component of the path; none at the share's root.
     pub fn name(&self) -> Option<&str> {
         self.path.rsplit(['/', '\\']).find(|name| !name.is_empty() && *name != "..")
