@@ -206,9 +206,10 @@ async fn cancel_all(peer: &mut Peer, files: &mut Vec<OpenFile>) {
     peer.settle(files).await;
 }
 
-/// A CLOSE, and what shares its frame, may wait until the consumer of a stream has decided.
+/// A CLOSE, and what shares its frame, may wait until the consumer of a stream has decided; so may a CREATE that cannot
+/// be cancelled any more, because its session is over.
 fn waits_for_the_consumer(asked: &Asked) -> bool {
-    !asked.alone || asked.command == Command::CLOSE
+    !asked.alone || matches!(asked.command, Command::CLOSE | Command::CREATE)
 }
 
 fn mutate(frame: &mut [u8], choices: &mut Source<'_>) {

@@ -37,7 +37,8 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Opens, and creates where asked to. `STATUS_OBJECT_NAME_NOT_FOUND`: the last component is missing;
     /// `STATUS_OBJECT_PATH_NOT_FOUND`: an earlier one is; `STATUS_OBJECT_NAME_COLLISION`: it exists and must not;
-    /// `STATUS_FILE_IS_A_DIRECTORY` and `STATUS_NOT_A_DIRECTORY`: the wrong type.
+    /// `STATUS_FILE_IS_A_DIRECTORY` and `STATUS_NOT_A_DIRECTORY`: the wrong type. Where the share takes
+    /// [streams](Capabilities::stream), the future may be dropped before it is done, and must leave nothing behind then.
     fn open<'a>(&'a self, caller: &'a Caller, request: OpenRequest<'a>) -> BoxFuture<'a, Result<Opened>>;
 
     /// Space on the volume.

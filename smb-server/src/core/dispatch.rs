@@ -26,7 +26,7 @@ pub struct Needs {
 pub enum Wait {
     /// Nothing: it is soon done.
     Brief,
-    /// It gets an interim response: the consumer of a stream may take its time over a CLOSE.
+    /// It gets an interim response: the consumer of a stream may take its time over a CREATE and a CLOSE.
     Long,
     /// It can be cancelled, too: giving it up midway leaves nothing behind.
     Cancellable,
@@ -44,13 +44,14 @@ pub fn needs(command: Command) -> Option<Needs> {
         Command::LOGOFF => Needs { tree: false, even_expired: true, ..plain },
         Command::TREE_CONNECT => Needs { tree: false, ..plain },
         Command::TREE_DISCONNECT | Command::OPLOCK_BREAK => Needs { even_expired: true, ..plain },
+        Command::CREATE => Needs { wait: Wait::Long, ..plain },
         Command::CLOSE => Needs { even_expired: true, wait: Wait::Long, ..plain },
         Command::LOCK => Needs { even_expired: true, wait: Wait::Idle, ..plain },
         Command::CHANGE_NOTIFY => Needs { wait: Wait::Idle, ..plain },
         Command::FLUSH | Command::READ | Command::WRITE | Command::QUERY_DIRECTORY | Command::IOCTL => {
             Needs { wait: Wait::Cancellable, ..plain }
         }
-        Command::CREATE | Command::QUERY_INFO | Command::SET_INFO => plain,
+        Command::QUERY_INFO | Command::SET_INFO => plain,
         _ => return None,
     })
 }

@@ -289,10 +289,7 @@ impl Part<'_> {
             if needs.wait == Wait::Long {
                 return std::future::pending().await;
             }
-            tokio::select! {
-                () = cancel.cancelled() => NtStatus::CANCELLED,
-                () = conn.gone() => NtStatus::CONNECTION_DISCONNECTED,
-            }
+            given_up(conn, &cancel).await
         };
         let mut given_up = pin!(given_up);
         let later = tokio::time::sleep(conn.shared.config.limits.interim_after);
@@ -324,6 +321,14 @@ impl Part<'_> {
         drafts.push(terms.interim(self.conn, async_id));
         respond::send(self.conn, drafts, self.sealed.cloned(), Held::default()).await;
         self.slot.rest();
+    }
+}
+
+/// Resolves when nobody waits for the request any more, with what it comes to then.
+pub(super) async fn given_up(conn: &Conn, cancel: &Cancel) -> NtStatus {
+    tokio::select! {
+        () = cancel.cancelled() => NtStatus::CANCELLED,
+        () = conn.gone() => NtStatus::CONNECTION_DISCONNECTED,
     }
 }
 

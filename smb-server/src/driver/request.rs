@@ -1,6 +1,6 @@
 //! One request on its way through a handler, and what comes of it.
 
-use super::{cancel::Cancel, connection::Conn};
+use super::{cancel::Cancel, connection::Conn, job};
 use crate::core::{
     channel::Channel,
     dispatch::{Chain, Protection},
@@ -90,6 +90,11 @@ impl Request {
     /// Waits for `bytes` of room for the answer. Not where its frame holds some already: it would wait for itself.
     pub(crate) async fn reserve(&self, bytes: u32) -> Result<OwnedSemaphorePermit, NtStatus> {
         if self.holds_room { self.conn.try_reserve(bytes) } else { self.conn.reserve(bytes).await }
+    }
+
+    /// Resolves when nobody waits for the answer any more: for handlers that know where they may be dropped.
+    pub(crate) async fn given_up(&self) -> NtStatus {
+        job::given_up(&self.conn, &self.cancel).await
     }
 
     /// What its answer must invalidate, whatever that answer is: a client that asked for it takes its memory for

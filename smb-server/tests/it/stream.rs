@@ -220,6 +220,46 @@ async fn a_close_that_waits_for_the_consumer_says_so() {
     assert_eq!(*undecided.0.lock().unwrap(), Some(AbortReason::Lost));
 }
 
+/// A consumer that does not even decide whether to take a stream.
+struct Hesitant;
+
+impl StreamConsumer for Hesitant {
+    fn begin<'a>(&'a self, _: &'a str, _: &'a Caller) -> BoxFuture<'a, Result<Box<dyn Sink>, NtStatus>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_create_waits_for_the_consumer_no_longer_than_its_client() {
+    let server =
+        server(Share::new("data", StreamShare::new(Hesitant, StreamOptions::default())), |builder| builder);
+    let mut request = create("vm", CreateDisposition::CREATE);
+    request.desired_access = Access::WRITE_DATA;
+    for _ in 0..2 {
+        let mut peer = Peer::ready(&server).await;
+        // The name is free again, whether the client said so or just went.
+        for cancels in [true, false] {
+            let id = peer.send(&request, 1).await;
+            let interim = peer.recv().await;
+            assert_eq!((interim.header.message_id, interim.status()), (id, NtStatus::PENDING));
+            if cancels {
+                let mut cancel = Header::request(Command::CANCEL, id);
+                (cancel.session_id, cancel.route) = (peer.session, interim.header.route);
+                peer.raw(&compound::single(&cancel, &CancelRequest)).await;
+                let last = peer.recv().await;
+                assert_eq!((last.header.message_id, last.status()), (id, NtStatus::CANCELLED));
+            }
+        }
+        drop(peer);
+        watched(async {
+            while server.sessions() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
 /// A client with as many FLUSHes under way as the server reads, all of them waiting for the consumer.
 async fn full() -> (Handle, Undecided, Peer) {
     const PENDING: usize = 4;

@@ -46,7 +46,8 @@ use std::{
 
 /// Takes the streams of a share.
 pub trait StreamConsumer: Send + Sync + 'static {
-    /// A stream begins. An error refuses it, with that status.
+    /// A stream begins. An error refuses it, with that status. The future may be dropped before it is done: the sender
+    /// gave up.
     fn begin<'a>(&'a self, name: &'a str, caller: &'a Caller) -> BoxFuture<'a, Result<Box<dyn Sink>>>;
 }
 

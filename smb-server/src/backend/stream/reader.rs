@@ -18,7 +18,7 @@ use tokio::{
 
 /// Buffers between the share and a reader, beside the share's window.
 const DEPTH: usize = 2;
-/// Streams that wait to be taken; beyond that, the CREATE waits.
+/// Streams that wait to be taken; beyond that, the CREATE waits, for as long as its client does.
 const BACKLOG: usize = 16;
 
 /// Hands streams to the embedding program, which takes them from [`Incomings`].

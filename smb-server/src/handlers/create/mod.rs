@@ -146,16 +146,15 @@ impl Creation<'_> {
     /// Asks the back end; where as much as possible was asked for, again for less.
     async fn open(&self) -> Result<Opened, NtStatus> {
         const DATA: Access = Access(Access::WRITE_DATA.0 | Access::APPEND_DATA.0);
-        let backend = self.share.backend();
         let caller = Caller { user: self.request.session()?.owner.user.clone() };
         let read = self.wish.intersects(Access::READ_DATA.with(Access::EXECUTE));
         let write = self.wish.intersects(DATA) || self.replaces();
-        let result = backend.open(&caller, self.backend_request(read, write)?).await;
+        let result = self.ask(&caller, read, write).await;
         let asked = self.create.desired_access;
         let less = asked.contains(Access::MAXIMUM_ALLOWED) && !asked.mapped().intersects(DATA);
         match result {
             Err(NtStatus::ACCESS_DENIED) if less && write && !self.replaces() => {
-                backend.open(&caller, self.backend_request(read, false)?).await
+                self.ask(&caller, read, false).await
             }
             // What could not be created on a share that nothing is created on.
             Err(NtStatus::OBJECT_NAME_NOT_FOUND)
@@ -164,6 +163,21 @@ impl Creation<'_> {
                 Err(NtStatus::ACCESS_DENIED)
             }
             result => result,
+        }
+    }
+
+    /// Asks it once. The consumer of a stream may take its time over whether to take it; nobody waits for that longer than
+    /// the client.
+    async fn ask(&self, caller: &Caller, read: bool, write: bool) -> Result<Opened, NtStatus> {
+        let backend = self.share.backend();
+        let opened = backend.open(caller, self.backend_request(read, write)?);
+        if !backend.capabilities().stream {
+            return opened.await;
+        }
+        tokio::select! {
+            biased;
+            opened = opened => opened,
+            status = self.request.given_up() => Err(status),
         }
     }
 
