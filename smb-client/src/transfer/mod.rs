@@ -25,7 +25,7 @@ pub use download::{download, download_at};
 pub use local::{download_to, part_of, upload_file};
 pub(crate) use pipeline::{Reads, Writes};
 pub use progress::{Progress, Transferred};
-pub use sink::{FileSink, NullSink, RandomSink, Sink, WriterSink};
+pub use sink::{BlockingSink, FileSink, NullSink, RandomSink, Sink, WriterSink};
 pub use source::{FileSource, MemorySource, ReaderSource, Source};
 pub use tree::{TreeSummary, copy_tree, download_tree, upload_tree};
 pub use upload::upload;

@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 use smb_transport::BoxFuture;
-use std::{fs::File, io, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::Arc,
+};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// Takes bytes in order.
@@ -37,6 +41,41 @@ impl<W: AsyncWrite + Send + Unpin> Sink for WriterSink<W> {
 
     fn finish(&mut self) -> BoxFuture<'_, io::Result<()>> {
         Box::pin(async move { self.0.flush().await })
+    }
+}
+
+/// Any blocking writer: a pipe, a device, standard output. It is written to where threads may block, and nothing is copied
+/// on the way there. One whose write was given up fails from then on.
+#[derive(Debug)]
+pub struct BlockingSink<W> {
+    writer: Option<W>,
+}
+
+impl<W: Write + Send + 'static> BlockingSink<W> {
+    /// Writes to `writer`.
+    pub fn new(writer: W) -> Self {
+        Self { writer: Some(writer) }
+    }
+
+    async fn with(&mut self, work: impl FnOnce(&mut W) -> io::Result<()> + Send + 'static) -> io::Result<()> {
+        let mut writer = self.writer.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let work = move || {
+            let outcome = work(&mut writer);
+            (writer, outcome)
+        };
+        let (writer, outcome) = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?;
+        self.writer = Some(writer);
+        outcome
+    }
+}
+
+impl<W: Write + Send + 'static> Sink for BlockingSink<W> {
+    fn write(&mut self, data: Bytes) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(self.with(move |writer| writer.write_all(&data)))
+    }
+
+    fn finish(&mut self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(self.with(W::flush))
     }
 }
 
@@ -91,9 +130,49 @@ fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn write_all_at(mut file: &File, data: &[u8], offset: u64) -> io::Result<()> {
-    use std::io::{Seek, SeekFrom, Write};
+    use std::io::{Seek, SeekFrom};
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
     file.seek(SeekFrom::Start(offset))?;
     file.write_all(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes three bytes at a time, and no more than it has room for.
+    struct Narrow(Arc<std::sync::Mutex<Vec<u8>>>, usize);
+
+    impl Write for Narrow {
+        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+            let mut taken = self.0.lock().unwrap();
+            if taken.len() == self.1 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let len = data.len().min(3).min(self.1 - taken.len());
+            taken.extend_from_slice(&data[..len]);
+            Ok(len)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blocking_writer_gets_all_in_order_or_says_why_not() {
+        let taken = Arc::default();
+        let mut sink = BlockingSink::new(Narrow(Arc::clone(&taken), 12));
+        for data in ["01234567", "89"] {
+            sink.write(Bytes::from_static(data.as_bytes())).await.unwrap();
+        }
+        sink.finish().await.unwrap();
+        assert_eq!(*taken.lock().unwrap(), b"0123456789");
+        for _ in 0..2 {
+            let error = sink.write(Bytes::from_static(b"abcd")).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        }
+        assert_eq!(*taken.lock().unwrap(), b"0123456789ab");
+    }
 }

@@ -8,8 +8,8 @@ use crate::{
 use smb_client::{
     Error, Executed, File, OpenOptions, Tree,
     transfer::{
-        FileSource, ReaderSource, Source, Summary, WriterSink, download, download_to, download_tree, part_of,
-        upload, upload_file, upload_tree,
+        BlockingSink, FileSource, ReaderSource, Source, Summary, download, download_to, download_tree,
+        part_of, upload, upload_file, upload_tree,
     },
 };
 use smb_proto::{
@@ -20,6 +20,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 pub async fn put(common: &Common, file: &Path, url: &Url, recursive: bool) -> Result<(), Failure> {
@@ -196,7 +197,7 @@ async fn to_stream(common: &Common, remote: &File, file: &Path, bar: &Bar) -> Re
     let options = common.transfer(&bar.progress);
     let failed = |error| Failure::Local(file.to_owned(), error);
     if is_stdio(file) {
-        let done = download(remote, &mut WriterSink(tokio::io::stdout()), &options).await?;
+        let done = download(remote, &mut BlockingSink::new(std::io::stdout()), &options).await?;
         #[cfg(unix)]
         {
             let output = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned().map_err(failed)?;
@@ -206,9 +207,9 @@ async fn to_stream(common: &Common, remote: &File, file: &Path, bar: &Bar) -> Re
     }
     // A pipe may have no reader yet.
     let local = tokio::fs::OpenOptions::new().write(true).open(file).await.map_err(failed)?;
-    let writer = local.try_clone().await.map_err(failed)?;
-    let done = download(remote, &mut WriterSink(writer), &options).await?;
-    durable(&local.into_std().await).map_err(failed)?;
+    let local = Arc::new(local.into_std().await);
+    let done = download(remote, &mut BlockingSink::new(local.clone()), &options).await?;
+    durable(&local).map_err(failed)?;
     Ok(done)
 }
 
