@@ -17,7 +17,7 @@ mod url;
 use args::{Arguments, Verb};
 use clap::Parser;
 use report::Failure;
-use std::process::ExitCode;
+use std::{panic::resume_unwind, process::ExitCode, sync::Arc};
 
 fn main() -> ExitCode {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| refused(&error));
@@ -28,10 +28,20 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let arguments = Arc::new(arguments);
+    // On a worker: what a transfer waits for happens on workers, and to wake this thread each time costs more.
+    let mut running = runtime.spawn({
+        let arguments = arguments.clone();
+        async move { run(&arguments).await }
+    });
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = run(&arguments) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            outcome = &mut running => outcome.unwrap_or_else(|error| resume_unwind(error.into_panic())),
+            _ = tokio::signal::ctrl_c() => {
+                running.abort();
+                let _ = running.await;
+                Err(Failure::Interrupted)
+            }
         }
     });
     // A reader of standard input may hang for ever.

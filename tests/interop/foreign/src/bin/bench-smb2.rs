@@ -33,6 +33,11 @@ const DEPTHS: [usize; 2] = [1, 32];
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
+    // On a worker, as our command does.
+    tokio::spawn(run()).await?
+}
+
+async fn run() -> Result<(), Failure> {
     let called = Called::from_arguments();
     let [path, blocks, time, files] = called.rest.as_slice() else {
         return Err("PATH BLOCKS MILLISECONDS FILES".into());

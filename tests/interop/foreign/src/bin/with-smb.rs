@@ -21,7 +21,8 @@ async fn main() -> Result<(), Failure> {
     let client = Client::new(ClientConfig { dfs: false, connection, ..ClientConfig::default() });
     let share = UncPath::new(&address.ip().to_string())?.with_share(&called.share)?;
     client.share_connect(&share, &called.user, called.password.clone()).await?;
-    let directory = FileCreateArgs::make_create_new(Default::default(), CreateOptions::new().with_directory_file(true));
+    let directory =
+        FileCreateArgs::make_create_new(Default::default(), CreateOptions::new().with_directory_file(true));
     client.create_file(&share.clone().with_path("smb"), &directory).await?.unwrap_dir().close().await?;
     for (seed, size) in SIZES.into_iter().enumerate() {
         let path = share.clone().with_path(&format!("smb/f{size}"));
