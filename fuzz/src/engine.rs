@@ -148,8 +148,13 @@ fn outgoing(bytes: &[u8], invalidate: Option<Token>) -> Outgoing {
     Outgoing { head: IoBuf::copied(head), payload, writes: VecDeque::new(), invalidate }
 }
 
+/// Bytes sent in all, each message at least its buffer: whoever sends decides how much waits for credits.
+const VOLUME: usize = 4 << 20;
+const BUFFER: usize = 8 << 10;
+
 struct World {
     now: Instant,
+    volume: usize,
     ends: [End; 2],
     /// To the end with that number.
     wire: [VecDeque<Packet>; 2],
@@ -174,6 +179,7 @@ impl World {
         });
         let mut world = Self {
             now,
+            volume: 0,
             ends,
             wire: Default::default(),
             sent: Default::default(),
@@ -211,6 +217,10 @@ impl World {
         match what % 8 {
             0 | 1 => {
                 let len = 1 + (usize::from(choices.u8()) << (choices.u8() % 6));
+                self.volume += len.max(BUFFER);
+                if self.volume > VOLUME {
+                    return;
+                }
                 let seed = self.sent[at].len();
                 let bytes: Vec<_> =
                     (0..len).map(|n| u8::try_from((n * 7 + seed) % 251).unwrap_or(0)).collect();
@@ -264,7 +274,7 @@ impl World {
 
 /// Two engines, in any order of events.
 pub fn run_pair(data: &[u8]) {
-    bounded::within((16 << 20) + 64 * data.len(), || {
+    bounded::within((4 * VOLUME) + 64 * data.len(), || {
         let mut choices = Source::new(data);
         let mut world = World::new(&mut choices);
         while !choices.is_over() {
