@@ -107,12 +107,21 @@ async fn dial(
     ports: Vec<u16>,
 ) -> Result<Box<dyn smb_transport::Transport>, smb_transport::TransportError> {
     use smb_direct::{SmbDirect, smbd::Config};
-    let mut last = smb_transport::TransportError::Closed;
+    use smb_transport::TransportError;
+    let mut last = TransportError::Closed;
     for port in ports {
         for address in tokio::net::lookup_host((host.as_str(), port)).await? {
             match SmbDirect::connect(verbs.as_ref(), address, Config::default()).await {
                 Ok(transport) => return Ok(Box::new(transport)),
-                Err(error) => last = error.into(),
+                Err(error) => {
+                    let error = TransportError::from(error);
+                    // That nobody listens at the next port says less than what went wrong at this one.
+                    let refused = std::io::ErrorKind::ConnectionRefused;
+                    let tells = !matches!(&error, TransportError::Wire { kind, .. } if *kind == refused);
+                    if tells || matches!(last, TransportError::Closed) {
+                        last = error;
+                    }
+                }
             }
         }
     }
