@@ -11,6 +11,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod digest;
 mod download;
+mod lent;
 pub(crate) mod limit;
 mod local;
 pub(crate) mod pipeline;

@@ -1,5 +1,6 @@
 //! Where a download goes.
 
+use super::{checkpoint::blocking, lent::Lent};
 use bytes::Bytes;
 use smb_transport::BoxFuture;
 use std::{
@@ -48,34 +49,23 @@ impl<W: AsyncWrite + Send + Unpin> Sink for WriterSink<W> {
 /// on the way there. One whose write was given up fails from then on.
 #[derive(Debug)]
 pub struct BlockingSink<W> {
-    writer: Option<W>,
+    writer: Lent<W>,
 }
 
 impl<W: Write + Send + 'static> BlockingSink<W> {
     /// Writes to `writer`.
     pub fn new(writer: W) -> Self {
-        Self { writer: Some(writer) }
-    }
-
-    async fn with(&mut self, work: impl FnOnce(&mut W) -> io::Result<()> + Send + 'static) -> io::Result<()> {
-        let mut writer = self.writer.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let work = move || {
-            let outcome = work(&mut writer);
-            (writer, outcome)
-        };
-        let (writer, outcome) = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?;
-        self.writer = Some(writer);
-        outcome
+        Self { writer: Lent::new(writer) }
     }
 }
 
 impl<W: Write + Send + 'static> Sink for BlockingSink<W> {
     fn write(&mut self, data: Bytes) -> BoxFuture<'_, io::Result<()>> {
-        Box::pin(self.with(move |writer| writer.write_all(&data)))
+        Box::pin(self.writer.with(move |writer| writer.write_all(&data)))
     }
 
     fn finish(&mut self) -> BoxFuture<'_, io::Result<()>> {
-        Box::pin(self.with(W::flush))
+        Box::pin(self.writer.with(W::flush))
     }
 }
 
@@ -117,10 +107,6 @@ impl RandomSink for FileSink {
         let file = self.file.clone();
         Box::pin(async move { blocking(move || file.sync_all()).await })
     }
-}
-
-async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! Where an upload comes from.
 
+use super::lent::Lent;
 use bytes::Bytes;
 use smb_transport::{BoxFuture, IoBuf};
 use std::{
@@ -21,7 +22,7 @@ pub trait Source: Send {
 /// A local file, read from its current position on.
 #[derive(Debug)]
 pub struct FileSource {
-    file: Option<File>,
+    file: Lent<File>,
     size: Option<u64>,
 }
 
@@ -33,7 +34,7 @@ impl FileSource {
             true => Some(metadata.len().saturating_sub(file.stream_position()?)),
             false => None,
         };
-        Ok(Self { size, file: Some(file) })
+        Ok(Self { size, file: Lent::new(file) })
     }
 }
 
@@ -43,16 +44,7 @@ impl Source for FileSource {
     }
 
     fn read(&mut self, mut buf: IoBuf) -> BoxFuture<'_, io::Result<IoBuf>> {
-        Box::pin(async move {
-            let mut file = self.file.take().ok_or(io::ErrorKind::BrokenPipe)?;
-            let work = move || {
-                let outcome = fill(&mut file, &mut buf);
-                (file, outcome.map(|()| buf))
-            };
-            let (file, outcome) = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?;
-            self.file = Some(file);
-            outcome
-        })
+        Box::pin(self.file.with(move |file| fill(file, &mut buf).map(|()| buf)))
     }
 }
 
